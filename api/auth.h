@@ -1,0 +1,44 @@
+/* auth.h — a bearer token becomes an actor. auth.c and keys.c are the only files that know libjwt. */
+#ifndef WHISTLED_AUTH_H
+#define WHISTLED_AUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who calls, as the token says; what of it is true the database says. Lives in the token cache or in the request's arena;
+ * texts that go to the database are ready-made array literals ({"dispatcher","leader"}). */
+struct actor {
+    const char *tenant;
+    const char *subject;
+    const char *roles_literal; /* text[] */
+    const char *org;           /* NULL: not narrowed */
+    const char *areas_literal; /* text[]; NULL: not narrowed */
+    uint32_t roles;            /* bits by index into contract.roles */
+    int64_t expires_at;        /* unix seconds */
+};
+
+struct auth;
+struct auth_settings {
+    const char *key_directory; /* NULL: none */
+    const char *jwks_file;     /* NULL: none */
+    const char *issuer, *audience;
+    const char *claim_tenant, *claim_roles, *claim_org, *claim_areas; /* names; dots descend: realm_access.roles */
+    unsigned leeway_s;
+    unsigned cache_entries;
+};
+
+/* One per worker: its cache is its own. 0 or -Exxx with a sentence (malloc'ed) in reterr_text. */
+int auth_new(const struct auth_settings *settings, struct auth **ret_auth, char **reterr_text);
+struct auth *auth_free(struct auth *auth);
+
+/* `header` is the Authorization header's value or NULL. Returns 0 with an actor that stays valid until the next call
+ * of auth_check (copy what must live longer: actor_copy), or -EACCES; reterr_reason then is a short English text for the log and
+ * WWW-Authenticate, never echoing the token. `now` in unix seconds. */
+int auth_check(struct auth *auth, const char *header, int64_t now, const struct actor **ret_actor,
+               const char **reterr_reason);
+
+struct arena;
+struct actor *actor_copy(struct arena *arena, const struct actor *actor);
+
+#endif

@@ -1,0 +1,80 @@
+/* db.h — a worker's connections to PostgreSQL: non-blocking, in pipeline mode, with a bounded queue in front.
+ * Reads have a Sync each; writes that wait at the same moment share one transaction and one Sync. */
+#ifndef WHISTLED_DB_H
+#define WHISTLED_DB_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract.h"
+
+/* What SQLSTATE and the connection's fate mean, decided in one place (db_sqlstate.c). */
+enum db_outcome {
+    DB_OK,
+    DB_CONFLICT,        /* 23505, 23P01 → 409 conflict */
+    DB_INVALID,         /* 23503, 23514, 22xxx → 422 */
+    DB_KEY_BUSY,        /* 55P03 under an Idempotency-Key → 409 request_in_progress */
+    DB_UNAVAILABLE,     /* shed, away, deadlock after retries, deadline → 503 */
+    DB_OUTCOME_UNKNOWN, /* a write whose answer was lost → 503 outcome_unknown */
+    DB_BROKEN,          /* everything else → 500, logged */
+};
+
+/* One statement to run for one request. The caller owns it and everything it points to until `done` was called.
+ * Values are text; NULL is SQL NULL. Results are binary. */
+struct db_call {
+    const struct statement *statement;
+    const char *const *values;
+    const char *tenant; /* groups are sorted by it; may be NULL */
+    bool write;
+    bool alone;
+    bool has_key;         /* Idempotency-Key given: a lost answer may be run again */
+    uint64_t deadline_ms; /* CLOCK_MONOTONIC */
+    void (*done)(struct db_call *call);
+    void *context;
+
+    /* Set before `done`. `result` belongs to the call: db_call_clear frees it. */
+    enum db_outcome outcome;
+    char sqlstate[6];
+    char message[256]; /* for the log only */
+    PGresult *result;
+
+    /* Of db.c alone. */
+    struct db_call *next;
+    unsigned attempts;
+    bool cancelled;
+};
+
+struct db;
+struct db_settings {
+    const char *url;
+    const char *search_path;
+    const char *zone;
+    unsigned read_connections, write_connections;
+    unsigned queue_limit;  /* calls waiting, over all; more are refused at once */
+    unsigned group_limit;  /* writes in one transaction, 1…32 */
+    unsigned statement_timeout_ms;
+};
+
+/* Starts connecting; synchronous only here: prepares every statement on the first connection and fails when one cannot
+ * be prepared. Adds its descriptors to `epoll_fd` with data.ptr = a struct event_source (event.h).
+ * Returns 0 or -Exxx, with a sentence for the operator in reterr_text (static or malloc'ed; caller frees). */
+int db_new(const struct db_settings *settings, int epoll_fd, struct db **ret_db, char **reterr_text);
+struct db *db_free(struct db *db);
+
+/* Queues the call. Always ends in exactly one `done`, perhaps before it returns (queue full, no connection). */
+void db_submit(struct db *db, struct db_call *call);
+/* The client went away: `done` is still called, later. */
+void db_cancel(struct db *db, struct db_call *call);
+/* To be called once a turn of the loop, after all events: forms groups and flushes. */
+void db_flush(struct db *db);
+/* Deadlines, reconnects. Returns milliseconds to the next thing to do, at most `most`. */
+int db_tick(struct db *db, uint64_t now_ms, int most);
+bool db_ready(const struct db *db);
+unsigned db_waiting(const struct db *db);
+void db_call_clear(struct db_call *call);
+
+/* What the prepared statement answers, learned at start: for binding encoders. */
+int db_describe(struct db *db, const struct statement *statement, const PGresult **ret_description);
+
+#endif

@@ -1,0 +1,46 @@
+/* encode.h — rows of binary columns become JSON by the compiled reply schema. */
+#ifndef WHISTLED_ENCODE_H
+#define WHISTLED_ENCODE_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "contract.h"
+
+/* A growing byte buffer (malloc'ed); `failed` sticks once memory was out. */
+struct buffer {
+    char *data;
+    size_t size, capacity;
+    bool failed;
+};
+void buffer_add(struct buffer *buffer, const void *data, size_t size);
+void buffer_add_text(struct buffer *buffer, const char *text);
+void buffer_add_json_string(struct buffer *buffer, const char *text, size_t size);
+void buffer_free(struct buffer *buffer);
+
+/* Column numbers of one operation's reply, found once at start. Steering columns are -1 when the statement has none. */
+struct binding {
+    const struct operation *operation;
+    int *columns; /* by encode_node.slot */
+    uint32_t *types; /* OIDs, likewise */
+    int code, pointer, detail, version, location, cursor, total, item, replayed;
+};
+
+/* Compares the statement's columns with the reply schema. Returns 0, or -EINVAL with a sentence that names operation and
+ * column in reterr_text (malloc'ed). */
+int binding_new(const struct operation *operation, const PGresult *description, struct binding **ret_binding,
+                char **reterr_text);
+struct binding *binding_free(struct binding *binding);
+
+struct zone; /* offset cache of one time zone */
+struct zone *zone_new(const char *name);
+struct zone *zone_free(struct zone *zone);
+/* RFC 3339 with milliseconds and offset; unix time in microseconds. Writes at most 32 bytes with the NUL. */
+size_t zone_format(struct zone *zone, int64_t unix_us, char *ret_text);
+
+/* One object from one row. Returns 0, -ENOMEM, or -EINVAL when a value breaks the contract (NULL where required). */
+int encode_row(const struct binding *binding, const PGresult *result, int row, struct zone *zone, struct buffer *out);
+
+#endif

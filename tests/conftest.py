@@ -1,0 +1,118 @@
+"""One PostgreSQL and one service per run; every reply is checked against the contract, every object by the auditor."""
+
+import itertools
+import os
+
+import psycopg
+import pytest
+
+from support.client import Client
+from support.contract import Contract
+from support.postgres import Postgres
+from support.service import Service
+from support.world import Clock, Street, build_world
+
+# Set by a run of everything: only then must every operation have been hit.
+WHOLE = os.environ.get("WHISTLED_TEST_WHOLE") == "1"
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    return Contract()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    cluster = Postgres()
+    cluster.start()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def service(postgres: Postgres):
+    postgres.create_database("main")
+    service = Service(postgres, "main")
+    done = service.run("migrate")
+    assert done.returncode == 0, done.stderr
+    build_world(postgres.url("whistled_owner", "main"), "street")
+    build_world(postgres.url("whistled_owner", "main"), "elsewhere")
+    service.start()
+    yield service
+    assert service.stop() == 0, service.log_text()[-4000:]
+    check_log(service)
+    assert_audit(postgres.url("whistled_owner", "main"))
+
+
+def check_log(service: Service) -> None:
+    """No sanitizer spoke and no fault of ours was logged."""
+    text = service.log_text()
+    for word in ("AddressSanitizer", "runtime error", "LeakSanitizer", '"level":"error"'):
+        assert word not in text, text[-8000:]
+
+
+@pytest.fixture(scope="session")
+def owner_url(postgres: Postgres, service: Service) -> str:
+    return postgres.url("whistled_owner", "main")
+
+
+@pytest.fixture
+def db(owner_url: str):
+    """The owner's view, for what no reply shows; search_path as the service has it."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        schema = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%' ORDER BY oid DESC LIMIT 1"
+        ).fetchone()[0]
+        connection.execute(f"SET search_path = {schema}, whistled, public")
+        connection.execute("SET TimeZone = 'Asia/Shanghai'")
+        yield connection
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def street(service: Service, contract: Contract, clock: Clock) -> Street:
+    return Street(service, contract, clock, "street")
+
+
+@pytest.fixture
+def elsewhere(service: Service, contract: Contract, clock: Clock) -> Street:
+    return Street(service, contract, clock, "elsewhere")
+
+
+@pytest.fixture
+def anonymous(service: Service, contract: Contract) -> Client:
+    return Client(service.base, contract, None, "nobody")
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def unique() -> str:
+    return f"u{os.getpid()}-{next(_numbers)}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def everything_hit(request, contract: Contract):
+    """After a whole run: every operation answered its success at least once."""
+    yield
+    if not WHOLE:
+        return
+    missing = [o.id for o in contract.operations if not any(200 <= s < 400 for s in contract.seen[o.id])]
+    assert not missing, f"no test ever saw these operations succeed: {missing}"
+
+
+def assert_audit(url: str) -> None:
+    """Each object recomputed from its events equals what is stored."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        schema = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%' ORDER BY oid DESC LIMIT 1"
+        ).fetchone()[0]
+        connection.execute(f"SET search_path = {schema}, whistled, public")
+        for (tenant,) in connection.execute("SELECT tenant FROM tenants").fetchall():
+            found = connection.execute("SELECT * FROM audit_objects(%s)", (tenant,)).fetchall()
+            assert not found, f"{tenant}: the auditor differs: {found[:10]}"

@@ -1,0 +1,110 @@
+"""openapi.yaml as a judge: every reply of every test is held against it."""
+
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def _checker() -> jsonschema.FormatChecker:
+    checker = jsonschema.FormatChecker(formats=())
+    moment = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d")
+    checker.checks("date-time")(lambda v: not isinstance(v, str) or bool(moment.fullmatch(v)))
+    checker.checks("date")(lambda v: not isinstance(v, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\d", v)))
+    uuid = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    checker.checks("uuid")(lambda v: not isinstance(v, str) or bool(uuid.fullmatch(v)))
+    return checker
+
+
+class Operation:
+    def __init__(self, method: str, path: str, entry: dict, shared: list):
+        self.id = entry["operationId"]
+        self.method, self.path, self.entry = method.upper(), path, entry
+        self.parameters = shared + entry.get("parameters", [])
+        self.pattern = re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path.replace(".", r"\.")))
+        self.roles = entry["x-roles"]
+
+
+class Contract:
+    def __init__(self, path: Path = ROOT / "openapi.yaml"):
+        self.document = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        self.resolver = jsonschema.RefResolver.from_schema(self.document)
+        self.checker = _checker()
+        self.validators: dict[int, jsonschema.Draft202012Validator] = {}
+        self.operations = [
+            Operation(method, path, item[method], item.get("parameters", []))
+            for path, item in self.document["paths"].items()
+            for method in METHODS
+            if method in item
+        ]
+        self.by_id = {operation.id: operation for operation in self.operations}
+        # operationId → status → how often seen
+        self.seen: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+
+    def resolve(self, node: dict) -> dict:
+        while "$ref" in node:
+            node = self.resolver.resolve(node["$ref"])[1]
+        return node
+
+    def find(self, method: str, path: str) -> Operation | None:
+        method = "GET" if method == "HEAD" else method
+        exact = [o for o in self.operations if o.method == method and o.path == path]
+        return next(iter(exact), None) or next(
+            (o for o in self.operations if o.method == method and o.pattern.fullmatch(path)), None
+        )
+
+    def errors(self, schema: dict, value) -> list[str]:
+        validator = self.validators.get(id(schema))
+        if validator is None:
+            validator = jsonschema.Draft202012Validator(schema, resolver=self.resolver, format_checker=self.checker)
+            self.validators[id(schema)] = validator
+        return [f"/{'/'.join(map(str, e.absolute_path))}: {e.message}"[:500] for e in validator.iter_errors(value)]
+
+    def check(self, method: str, path: str, status: int, headers, body: bytes) -> None:
+        """Raises AssertionError when the contract does not promise this reply."""
+        operation = self.find(method, path)
+        if operation is None:
+            assert status in (400, 404, 405, 204), f"{method} {path}: {status} outside the contract"
+            if status != 204:
+                self.check_problem(status, headers, body)
+            return
+        self.seen[operation.id][status] += 1
+        responses = operation.entry["responses"]
+        entry = responses.get(str(status)) or responses.get("default")
+        where = f"{operation.id} {status}"
+        assert entry is not None, f"{where}: not declared; {body[:300]!r}"
+        entry = self.resolve(entry)
+        for name, header in entry.get("headers", {}).items():
+            if self.resolve(header).get("required"):
+                assert name in headers, f"{where}: header {name} is promised"
+        if method == "HEAD" or status in (204, 304):
+            assert not body, f"{where}: a body where none may be"
+            return
+        self._check_body(where, entry, headers, body)
+        if status >= 400:
+            self.check_problem(status, headers, body)
+
+    def _check_body(self, where: str, entry: dict, headers, body: bytes) -> None:
+        content = entry.get("content")
+        if not content:
+            assert not body, f"{where}: no body is declared, got {body[:200]!r}"
+            return
+        kind = headers.get("Content-Type", "").split(";")[0].strip()
+        assert kind in content, f"{where}: content type {kind!r} is not among {list(content)}"
+        if kind.endswith("json"):
+            faults = self.errors(content[kind]["schema"], json.loads(body))
+            assert not faults, f"{where}: {faults}\n{body[:2000].decode()}"
+
+    def check_problem(self, status: int, headers, body: bytes) -> None:
+        assert headers.get("Content-Type", "").startswith("application/problem+json"), headers
+        problem = json.loads(body)
+        for member in ("type", "title", "status", "detail", "instance", "code"):
+            assert member in problem, f"problem without {member}: {problem}"
+        assert problem["status"] == status
+        assert problem["instance"] == headers["X-Request-Id"]

@@ -24,7 +24,6 @@ CREATE TABLE cases (
         'resident_app', 'patrol', 'window', 'phone', 'visit', 'hotline_12345', 'center', 'leader', 'media', 'other')),
     tags text[] NOT NULL DEFAULT '{}',
     answers jsonb NOT NULL DEFAULT '{}',
-    grams text[] NOT NULL DEFAULT '{}',
     -- where
     point geometry(Point, 4326),
     address text,
@@ -101,7 +100,6 @@ CREATE TABLE cases (
     hazard_id uuid,
     event_seq integer NOT NULL DEFAULT 0,
     updated_at timestamptz NOT NULL,
-    position bigint,
     PRIMARY KEY (tenant, id)
 );
 SELECT spread('cases');
@@ -113,14 +111,19 @@ CREATE INDEX cases_community ON cases (tenant, community, received_at, id);
 CREATE INDEX cases_area ON cases (tenant, area, received_at, id);
 CREATE INDEX cases_category ON cases (tenant, category, received_at, id);
 CREATE INDEX cases_number ON cases (tenant, number);
-CREATE INDEX cases_resolve_due ON cases (tenant, resolve_due_at, id);
+CREATE INDEX cases_due ON cases (tenant, (coalesce(resolve_due_at, 'infinity')), id);
+-- Work lists ask for what is open, which is little beside what is closed.
+CREATE INDEX cases_open_received ON cases (tenant, received_at, id)
+    WHERE state IN ('received', 'accepted', 'verifying', 'registered', 'source_handling', 'whistled', 'handling',
+                    'checking', 'evaluating', 'suspended');
+CREATE INDEX cases_open_due ON cases (tenant, (coalesce(resolve_due_at, 'infinity')), id)
+    WHERE state IN ('received', 'accepted', 'verifying', 'registered', 'source_handling', 'whistled', 'handling',
+                    'checking', 'evaluating', 'suspended');
 CREATE INDEX cases_overdue ON cases (tenant, overdue_at, id) WHERE overdue_at IS NOT NULL;
-CREATE INDEX cases_position ON cases (tenant, position);
 CREATE INDEX cases_handler ON cases (tenant, handler, received_at, id) WHERE handler IS NOT NULL;
 CREATE INDEX cases_created_by ON cases (tenant, created_by, received_at, id);
 CREATE INDEX cases_created_org ON cases (tenant, created_org, received_at, id) WHERE created_role = 'window_clerk';
 CREATE INDEX cases_clock ON cases (tenant, clock_next_at) WHERE clock_next_at IS NOT NULL;
-CREATE INDEX cases_grams ON cases USING gin (grams);
 -- Duplicates and hints look for what is near; only what is still open is near enough.
 CREATE INDEX cases_near ON cases USING gist (point)
     WHERE state IN ('received', 'accepted', 'verifying', 'registered', 'source_handling', 'whistled', 'handling',
@@ -143,7 +146,6 @@ COMMENT ON COLUMN cases.registered_at IS 'When it was registered in this round; 
 COMMENT ON COLUMN cases.source IS 'The channel it came in by.';
 COMMENT ON COLUMN cases.tags IS 'petition, accident, police_case and others.';
 COMMENT ON COLUMN cases.answers IS 'Answers to the questions of its category, by code.';
-COMMENT ON COLUMN cases.grams IS 'Bigrams of number, title, description and address, for text search.';
 COMMENT ON COLUMN cases.point IS 'Where, in WGS 84.';
 COMMENT ON COLUMN cases.address IS 'Where, in words.';
 COMMENT ON COLUMN cases.place_id IS 'The place it is about.';
@@ -215,7 +217,35 @@ COMMENT ON COLUMN cases.supervised IS 'Derived: addressees of supervisions that 
 COMMENT ON COLUMN cases.hazard_id IS 'The hazard that was referred.';
 COMMENT ON COLUMN cases.event_seq IS 'Number of its latest event.';
 COMMENT ON COLUMN cases.updated_at IS 'When its latest event happened.';
-COMMENT ON COLUMN cases.position IS 'Feed position of its latest event, stamped by the drainer.';
+
+-- Beside the case, not in it: every action updates that row and would write these into all of its indexes again.
+CREATE TABLE case_texts (
+    tenant text NOT NULL,
+    case_id uuid NOT NULL,
+    grams text[] NOT NULL,
+    PRIMARY KEY (tenant, case_id),
+    FOREIGN KEY (tenant, case_id) REFERENCES cases (tenant, id)
+);
+SELECT spread('case_texts');
+CREATE INDEX case_texts_grams ON case_texts USING gin (grams);
+COMMENT ON TABLE case_texts IS 'What text search finds a case by; changes only when its words do.';
+COMMENT ON COLUMN case_texts.tenant IS 'The subdistrict.';
+COMMENT ON COLUMN case_texts.case_id IS 'The case.';
+COMMENT ON COLUMN case_texts.grams IS 'Pairs of neighbouring characters of title, description and address; single ones of Chinese.';
+
+CREATE TABLE case_feed (
+    tenant text NOT NULL,
+    case_id uuid NOT NULL,
+    position bigint NOT NULL,
+    PRIMARY KEY (tenant, case_id),
+    FOREIGN KEY (tenant, case_id) REFERENCES cases (tenant, id)
+);
+SELECT spread('case_feed');
+CREATE INDEX case_feed_position ON case_feed (tenant, position, case_id);
+COMMENT ON TABLE case_feed IS 'Where a case stands in the feed; written by the drainer alone.';
+COMMENT ON COLUMN case_feed.tenant IS 'The subdistrict.';
+COMMENT ON COLUMN case_feed.case_id IS 'The case.';
+COMMENT ON COLUMN case_feed.position IS 'Position of its latest event.';
 
 CREATE TABLE case_reporters (
     tenant text NOT NULL,

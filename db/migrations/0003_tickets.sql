@@ -79,7 +79,6 @@ CREATE TABLE tickets (
     clock_next_at timestamptz,
     supervised boolean NOT NULL DEFAULT false,
     updated_at timestamptz NOT NULL,
-    position bigint,
     PRIMARY KEY (tenant, id),
     UNIQUE (tenant, case_id, n),
     FOREIGN KEY (tenant, case_id) REFERENCES cases (tenant, id),
@@ -90,7 +89,6 @@ CREATE INDEX tickets_organisation ON tickets (tenant, organisation, issued_at, i
 CREATE INDEX tickets_organisation_state ON tickets (tenant, organisation, state, issued_at, id);
 CREATE INDEX tickets_issued ON tickets (tenant, issued_at, id);
 CREATE INDEX tickets_state ON tickets (tenant, state, issued_at, id);
-CREATE INDEX tickets_position ON tickets (tenant, position);
 CREATE INDEX tickets_overdue ON tickets (tenant, overdue_at, id) WHERE overdue_at IS NOT NULL;
 CREATE INDEX tickets_clock ON tickets (tenant, clock_next_at) WHERE clock_next_at IS NOT NULL;
 COMMENT ON TABLE tickets IS '哨单: what one organisation is asked to do for a case.';
@@ -140,7 +138,20 @@ COMMENT ON COLUMN tickets.overdue_at IS 'Derived: earliest due time of a clock t
 COMMENT ON COLUMN tickets.clock_next_at IS 'Derived: when the clock job has to look at it next.';
 COMMENT ON COLUMN tickets.supervised IS 'Derived: a supervision waits for the department''s reply.';
 COMMENT ON COLUMN tickets.updated_at IS 'When its latest event happened.';
-COMMENT ON COLUMN tickets.position IS 'Feed position of its latest event, stamped by the drainer.';
+
+CREATE TABLE ticket_feed (
+    tenant text NOT NULL,
+    ticket_id uuid NOT NULL,
+    position bigint NOT NULL,
+    PRIMARY KEY (tenant, ticket_id),
+    FOREIGN KEY (tenant, ticket_id) REFERENCES tickets (tenant, id)
+);
+SELECT spread('ticket_feed');
+CREATE INDEX ticket_feed_position ON ticket_feed (tenant, position, ticket_id);
+COMMENT ON TABLE ticket_feed IS 'Where a ticket stands in the feed; written by the drainer alone.';
+COMMENT ON COLUMN ticket_feed.tenant IS 'The subdistrict.';
+COMMENT ON COLUMN ticket_feed.ticket_id IS 'The ticket.';
+COMMENT ON COLUMN ticket_feed.position IS 'Position of its latest event.';
 
 CREATE TABLE requests (
     tenant text NOT NULL,

@@ -237,8 +237,7 @@ CREATE TABLE case_feed (
     tenant text NOT NULL,
     case_id uuid NOT NULL,
     position bigint NOT NULL,
-    PRIMARY KEY (tenant, case_id),
-    FOREIGN KEY (tenant, case_id) REFERENCES cases (tenant, id)
+    PRIMARY KEY (tenant, case_id)
 );
 SELECT spread('case_feed');
 CREATE INDEX case_feed_position ON case_feed (tenant, position, case_id);

@@ -143,8 +143,7 @@ CREATE TABLE ticket_feed (
     tenant text NOT NULL,
     ticket_id uuid NOT NULL,
     position bigint NOT NULL,
-    PRIMARY KEY (tenant, ticket_id),
-    FOREIGN KEY (tenant, ticket_id) REFERENCES tickets (tenant, id)
+    PRIMARY KEY (tenant, ticket_id)
 );
 SELECT spread('ticket_feed');
 CREATE INDEX ticket_feed_position ON ticket_feed (tenant, position, ticket_id);

@@ -1,0 +1,36 @@
+-- Text search. Chinese words have two characters, which trigrams do not index: so pairs of neighbours, and single Chinese
+-- characters; what the index finds is compared with the words themselves.
+
+CREATE FUNCTION text_fold(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN lower(normalize(p_text, NFKC));
+COMMENT ON FUNCTION text_fold(text) IS 'Full-width and half-width, upper and lower case are the same';
+
+CREATE FUNCTION text_grams(p_text text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    -- ASCII and Chinese punctuation, spelt out: what a character class means depends on the database's locale.
+    c_gaps CONSTANT text := '[\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f]+';
+BEGIN
+    RETURN ARRAY(
+        SELECT DISTINCT g.gram
+        FROM regexp_split_to_table(text_fold(p_text), c_gaps) AS w (word)
+        CROSS JOIN LATERAL generate_series(1, length(w.word)) AS i (i)
+        CROSS JOIN LATERAL (VALUES (substr(w.word, i.i, 2)), (substr(w.word, i.i, 1))) AS g (gram)
+        WHERE length(g.gram) = 2 OR g.gram >= U&'\4e00' COLLATE "C");
+END $$;
+COMMENT ON FUNCTION text_grams(text) IS 'What a text is found by';
+
+CREATE FUNCTION text_words(p_q text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN array_remove(regexp_split_to_array(text_fold(p_q), '\s+'), '');
+
+CREATE FUNCTION case_words(p_title text, p_description text, p_address text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN text_fold(concat_ws(E'\n', p_title, p_description, p_address));
+
+CREATE FUNCTION case_text_put(p_tenant text, p_case_id uuid, p_title text, p_description text, p_address text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_grams text[] := text_grams(concat_ws(E'\n', p_title, p_description, p_address));
+BEGIN
+    INSERT INTO case_texts (tenant, case_id, grams) VALUES (p_tenant, p_case_id, v_grams)
+    ON CONFLICT (tenant, case_id) DO UPDATE SET grams = excluded.grams;
+END $$;
+COMMENT ON FUNCTION case_text_put(text, uuid, text, text, text) IS 'Called whenever the words of a case are written';

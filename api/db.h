@@ -20,12 +20,19 @@ enum db_outcome {
     DB_BROKEN,          /* everything else → 500, logged */
 };
 
+/* Of db.c alone: where a call is, and its place in a list. */
+enum db_place { CALL_NOT_HERE, CALL_QUEUED, CALL_SENT, CALL_FINISHED };
+struct db_link {
+    struct db_link *previous, *next;
+};
+
 /* One statement to run for one request. The caller owns it and everything it points to until `done` was called.
  * Values are text; NULL is SQL NULL. Results are binary. */
 struct db_call {
     const struct statement *statement;
     const char *const *values;
-    const char *tenant; /* groups are sorted by it; may be NULL */
+    const char *tenant; /* groups are sorted by it, so that their locks are taken in one order; may be NULL */
+    const char *object; /* what it locks first (the id in the path); sorted by it within the tenant; may be NULL */
     bool write;
     bool alone;
     bool has_key;         /* Idempotency-Key given: a lost answer may be run again */
@@ -39,10 +46,14 @@ struct db_call {
     char message[256]; /* for the log only */
     PGresult *result;
 
-    /* Of db.c alone. */
-    struct db_call *next;
-    unsigned attempts;
-    bool cancelled;
+    /* Of db.c alone; db_submit sets them. */
+    enum db_place where;
+    struct db_link link;        /* CALL_QUEUED, CALL_FINISHED */
+    struct db_segment *segment; /* CALL_SENT: the part of a pipeline */
+    unsigned place;             /* in that segment */
+    uint64_t not_before_ms;
+    unsigned char retries, reruns, prepares, group_failures;
+    bool cancelled, solo, uncertain;
 };
 
 struct db;
@@ -51,8 +62,8 @@ struct db_settings {
     const char *search_path;
     const char *zone;
     unsigned read_connections, write_connections;
-    unsigned queue_limit;  /* calls waiting, over all; more are refused at once */
-    unsigned group_limit;  /* writes in one transaction, 1…32 */
+    unsigned queue_limit; /* calls waiting, over all; more are refused at once */
+    unsigned group_limit; /* writes in one transaction, 1…32 */
     unsigned statement_timeout_ms;
 };
 
@@ -62,15 +73,19 @@ struct db_settings {
 int db_new(const struct db_settings *settings, int epoll_fd, struct db **ret_db, char **reterr_text);
 struct db *db_free(struct db *db);
 
-/* Queues the call. Always ends in exactly one `done`, perhaps before it returns (queue full, no connection). */
+/* Queues the call. Always ends in exactly one `done`, never before it returns: a refusal (queue full, no connection)
+ * comes in the next db_flush. `done` may submit and cancel others and free its call; it must not free the db. */
 void db_submit(struct db *db, struct db_call *call);
-/* The client went away: `done` is still called, later. */
+/* The client went away: `done` is still called, later. What was not sent yet is not sent any more; a write under way
+ * ends as it ends. */
 void db_cancel(struct db *db, struct db_call *call);
 /* To be called once a turn of the loop, after all events: forms groups and flushes. */
 void db_flush(struct db *db);
 /* Deadlines, reconnects. Returns milliseconds to the next thing to do, at most `most`. */
 int db_tick(struct db *db, uint64_t now_ms, int most);
+/* A read and a write connection stand, and the database is not short of space or connections. */
 bool db_ready(const struct db *db);
+/* Calls not sent yet. */
 unsigned db_waiting(const struct db *db);
 void db_call_clear(struct db_call *call);
 

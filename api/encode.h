@@ -23,21 +23,24 @@ void buffer_free(struct buffer *buffer);
 /* Column numbers of one operation's reply, found once at start. Steering columns are -1 when the statement has none. */
 struct binding {
     const struct operation *operation;
-    int *columns; /* by encode_node.slot */
+    int *columns;    /* by encode_node.slot */
     uint32_t *types; /* OIDs, likewise */
+    int n_columns;   /* of the statement */
     int code, pointer, detail, version, location, cursor, total, item, replayed;
 };
 
-/* Compares the statement's columns with the reply schema. Returns 0, or -EINVAL with a sentence that names operation and
- * column in reterr_text (malloc'ed). */
+/* Compares the statement's columns with the reply schema. Returns 0, or -EINVAL with a sentence that names operation
+ * and column in reterr_text (malloc'ed). */
 int binding_new(const struct operation *operation, const PGresult *description, struct binding **ret_binding,
                 char **reterr_text);
 struct binding *binding_free(struct binding *binding);
 
 struct zone; /* offset cache of one time zone */
+/* "Asia/Shanghai", from the system's zone files; NULL when there is no such zone. Not for several threads at once. */
 struct zone *zone_new(const char *name);
 struct zone *zone_free(struct zone *zone);
-/* RFC 3339 with milliseconds and offset; unix time in microseconds. Writes at most 32 bytes with the NUL. */
+/* RFC 3339 with milliseconds and offset; unix time in microseconds. Writes at most 32 bytes with the NUL;
+ * returns the length, 0 outside of the years 0 to 9999. */
 size_t zone_format(struct zone *zone, int64_t unix_us, char *ret_text);
 
 /* One object from one row. Returns 0, -ENOMEM, or -EINVAL when a value breaks the contract (NULL where required). */

@@ -1,0 +1,433 @@
+/* db.c — the queues in front of a worker's connections: who waits, who goes next, who has waited long enough. */
+#include "db.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "db_internal.h"
+
+void link_init(struct db_link *link)
+{
+    link->previous = link->next = link;
+}
+
+static void link_between(struct db_link *link, struct db_link *previous, struct db_link *next)
+{
+    link->previous = previous;
+    link->next = next;
+    previous->next = next->previous = link;
+}
+
+void link_append(struct db_link *head, struct db_link *link)
+{
+    link_between(link, head->previous, head);
+}
+
+void link_prepend(struct db_link *head, struct db_link *link)
+{
+    link_between(link, head, head->next);
+}
+
+void link_remove(struct db_link *link)
+{
+    link->previous->next = link->next;
+    link->next->previous = link->previous;
+    link_init(link);
+}
+
+bool link_empty(const struct db_link *head)
+{
+    return head->next == head;
+}
+
+struct db_call *link_call(struct db_link *link)
+{
+    return (struct db_call *)((char *)link - offsetof(struct db_call, link));
+}
+
+uint64_t db_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* xorshift: jitter need not be secret. */
+uint32_t db_random(struct db *db, uint32_t below)
+{
+    db->random ^= db->random << 13;
+    db->random ^= db->random >> 7;
+    db->random ^= db->random << 17;
+    return (uint32_t)((db->random >> 16) % below);
+}
+
+static unsigned *queue_count(struct db *db, const struct db_call *call)
+{
+    if (call->not_before_ms != 0)
+        return &db->n_delayed;
+    return call->write ? &db->n_writes : &db->n_reads;
+}
+
+static void queue_remove(struct db *db, struct db_call *call)
+{
+    --*queue_count(db, call);
+    call->not_before_ms = 0;
+    link_remove(&call->link);
+}
+
+void db_requeue(struct db *db, struct db_call *call)
+{
+    call->where = CALL_QUEUED;
+    call->segment = NULL;
+    link_prepend(call->write ? &db->writes : &db->reads, &call->link);
+    ++*queue_count(db, call);
+}
+
+void db_delay(struct db *db, struct db_call *call, uint32_t pause_ms)
+{
+    call->where = CALL_QUEUED;
+    call->segment = NULL;
+    call->not_before_ms = db->now_ms + pause_ms;
+    link_append(&db->delayed, &call->link);
+    db->n_delayed++;
+}
+
+void db_finish(struct db *db, struct db_call *call, enum db_outcome outcome)
+{
+    call->where = CALL_FINISHED;
+    call->segment = NULL;
+    /* Its first run may have been committed: not having run it again does not make that untrue. */
+    if (call->uncertain && outcome == DB_UNAVAILABLE)
+        outcome = DB_OUTCOME_UNKNOWN;
+    call->outcome = outcome;
+    link_append(&db->finished, &call->link);
+}
+
+static void finish_saying(struct db *db, struct db_call *call, enum db_outcome outcome, const char *message)
+{
+    snprintf(call->message, sizeof(call->message), "%s", message);
+    db_finish(db, call, outcome);
+}
+
+/* `done` may submit or cancel others, and by that change every list: so one at a time from the head. Those that finish
+ * meanwhile are for the next turn, lest a caller that always tries again keeps us here. */
+void db_deliver(struct db *db)
+{
+    struct db_link *last = db->finished.previous, *link;
+
+    if (db->delivering)
+        return;
+    db->delivering = true;
+    for (bool more = !link_empty(&db->finished); more;) {
+        link = db->finished.next;
+        more = link != last;
+        link_remove(link);
+        link_call(link)->where = CALL_NOT_HERE;
+        link_call(link)->done(link_call(link));
+    }
+    db->delivering = false;
+}
+
+static bool away_too_long(const struct db *db, bool write)
+{
+    return db->away_since_ms[write] != 0 && db->now_ms > db->away_since_ms[write] + AWAY_GRACE_MS;
+}
+
+static void call_reset(struct db_call *call)
+{
+    link_init(&call->link);
+    call->segment = NULL;
+    call->not_before_ms = 0;
+    call->retries = call->reruns = call->prepares = call->group_failures = 0;
+    call->cancelled = call->solo = call->uncertain = false;
+    call->outcome = DB_BROKEN;
+    call->sqlstate[0] = call->message[0] = '\0';
+    call->result = NULL;
+}
+
+void db_submit(struct db *db, struct db_call *call)
+{
+    call_reset(call);
+    db->now_ms = db_now_ms();
+    if (db_waiting(db) >= db->settings.queue_limit) {
+        finish_saying(db, call, DB_UNAVAILABLE, "the queue is full");
+        return;
+    }
+    if (away_too_long(db, call->write)) {
+        finish_saying(db, call, DB_UNAVAILABLE, "the database is away");
+        return;
+    }
+
+    if (call->deadline_ms < db->next_deadline_ms)
+        db->next_deadline_ms = call->deadline_ms;
+    call->where = CALL_QUEUED;
+    link_append(call->write ? &db->writes : &db->reads, &call->link);
+    ++*queue_count(db, call);
+}
+
+/* Its result, should it still come, is for nobody. */
+static void call_detach(struct db_call *call)
+{
+    call->segment->calls[call->place] = NULL;
+    call->segment = NULL;
+}
+
+void db_cancel(struct db *db, struct db_call *call)
+{
+    switch (call->where) {
+    case CALL_QUEUED:
+        queue_remove(db, call);
+        break;
+    case CALL_SENT:
+        call->cancelled = true;
+        if (call->write)
+            return;
+        call_detach(call);
+        break;
+    case CALL_NOT_HERE:
+    case CALL_FINISHED: /* `done` is on its way */
+        return;
+    }
+    finish_saying(db, call, DB_UNAVAILABLE, "cancelled");
+}
+
+/* Stable, so that equals keep the order they came in. */
+static void sort_calls(struct db_call **calls, unsigned n)
+{
+    for (unsigned i = 1; i < n; i++) {
+        struct db_call *call = calls[i];
+        unsigned j = i;
+
+        for (; j > 0; j--) {
+            int order = strcmp(calls[j - 1]->tenant != NULL ? calls[j - 1]->tenant : "",
+                               call->tenant != NULL ? call->tenant : "");
+
+            if (order == 0)
+                order = strcmp(calls[j - 1]->object != NULL ? calls[j - 1]->object : "",
+                               call->object != NULL ? call->object : "");
+            if (order <= 0)
+                break;
+            calls[j] = calls[j - 1];
+        }
+        calls[j] = call;
+    }
+}
+
+unsigned db_pick_group(struct db_link *writes, unsigned most, struct db_call **ret_calls)
+{
+    unsigned n = 0;
+
+    for (struct db_link *link = writes->next, *next; link != writes && n < most; link = next) {
+        struct db_call *call = link_call(link);
+        bool lonely = call->alone || call->solo;
+
+        next = link->next;
+        if (lonely && n > 0)
+            continue; /* stays where it is: the head of the next turn */
+        link_remove(link);
+        ret_calls[n++] = call;
+        if (lonely)
+            break;
+    }
+    sort_calls(ret_calls, n);
+    return n;
+}
+
+static struct db_connection *least_loaded_reader(struct db *db)
+{
+    struct db_connection *best = NULL;
+
+    for (unsigned i = 0; i < db->settings.read_connections; i++) {
+        struct db_connection *connection = &db->connections[i];
+
+        if (connection_takes(connection) && pipeline_has_room(connection) &&
+            (best == NULL || connection->n_segments < best->n_segments))
+            best = connection;
+    }
+    return best;
+}
+
+static void send_reads(struct db *db)
+{
+    while (!link_empty(&db->reads)) {
+        struct db_connection *connection = least_loaded_reader(db);
+        struct db_call *call = link_call(db->reads.next);
+
+        if (connection == NULL)
+            return;
+        queue_remove(db, call);
+        if (pipeline_send_read(connection, call) < 0)
+            connection_lost(connection, PQerrorMessage(connection->pg));
+    }
+}
+
+static bool writer_idle(const struct db_connection *connection)
+{
+    return connection_takes(connection) && connection->n_segments == 0;
+}
+
+/* Writes that find several connections idle are dealt out evenly: their commits then reach the disk together. */
+static void send_writes(struct db *db)
+{
+    struct db_connection *writers = db->connections + db->settings.read_connections;
+    unsigned n_idle = 0;
+
+    for (unsigned i = 0; i < db->settings.write_connections; i++)
+        n_idle += writer_idle(&writers[i]);
+
+    for (unsigned i = 0; i < db->settings.write_connections && n_idle > 0 && db->n_writes > 0; i++) {
+        struct db_call *calls[GROUP_MAX];
+        unsigned share = (db->n_writes + n_idle - 1) / n_idle, n;
+
+        if (!writer_idle(&writers[i]))
+            continue;
+        n_idle--;
+        n = db_pick_group(&db->writes, share < db->settings.group_limit ? share : db->settings.group_limit, calls);
+        db->n_writes -= n;
+        if (n > 0 && pipeline_send_writes(&writers[i], calls, n) < 0)
+            connection_lost(&writers[i], PQerrorMessage(writers[i].pg));
+    }
+}
+
+void db_flush(struct db *db)
+{
+    if (db->n_reads > 0)
+        send_reads(db);
+    if (db->n_writes > 0)
+        send_writes(db);
+    db_deliver(db);
+}
+
+static void release_delayed(struct db *db, uint64_t *next_ms)
+{
+    for (struct db_link *link = db->delayed.next, *next; link != &db->delayed; link = next) {
+        struct db_call *call = link_call(link);
+
+        next = link->next;
+        if (call->not_before_ms > db->now_ms) {
+            if (call->not_before_ms < *next_ms)
+                *next_ms = call->not_before_ms;
+            continue;
+        }
+        queue_remove(db, call);
+        db_requeue(db, call);
+        *next_ms = db->now_ms;
+    }
+}
+
+static void expire_call(struct db *db, struct db_call *call)
+{
+    enum db_outcome outcome = call->where == CALL_SENT && call->write ? DB_OUTCOME_UNKNOWN : DB_UNAVAILABLE;
+
+    if (call->deadline_ms > db->now_ms) {
+        if (call->deadline_ms < db->next_deadline_ms)
+            db->next_deadline_ms = call->deadline_ms;
+        return;
+    }
+    if (call->where == CALL_SENT)
+        call_detach(call);
+    else
+        queue_remove(db, call);
+    finish_saying(db, call, outcome, "the deadline has passed");
+}
+
+static void expire_queue(struct db *db, struct db_link *head)
+{
+    for (struct db_link *link = head->next, *next; link != head; link = next) {
+        next = link->next;
+        expire_call(db, link_call(link));
+    }
+}
+
+static void expire_sent(struct db *db, struct db_connection *connection)
+{
+    for (unsigned i = 0; i < connection->n_segments; i++) {
+        struct db_segment *segment = pipeline_segment(connection, i);
+
+        for (unsigned k = 0; k < segment->n_calls; k++)
+            if (segment->calls[k] != NULL)
+                expire_call(db, segment->calls[k]);
+    }
+}
+
+/* Only when the earliest deadline may have passed: all calls get about the same time, so this is seldom. */
+static void expire(struct db *db)
+{
+    if (db->now_ms < db->next_deadline_ms)
+        return;
+
+    db->next_deadline_ms = UINT64_MAX;
+    expire_queue(db, &db->reads);
+    expire_queue(db, &db->writes);
+    expire_queue(db, &db->delayed);
+    for (unsigned i = 0; i < db->n_connections; i++)
+        expire_sent(db, &db->connections[i]);
+}
+
+static void refuse_queue(struct db *db, struct db_link *head)
+{
+    while (!link_empty(head)) {
+        struct db_call *call = link_call(head->next);
+
+        queue_remove(db, call);
+        finish_saying(db, call, DB_UNAVAILABLE, "the database is away");
+    }
+}
+
+void db_refuse_waiting(struct db *db)
+{
+    refuse_queue(db, &db->reads);
+    refuse_queue(db, &db->writes);
+    refuse_queue(db, &db->delayed);
+}
+
+void db_check_away(struct db *db)
+{
+    bool stands[2] = {false, false};
+
+    for (unsigned i = 0; i < db->n_connections; i++)
+        stands[db->connections[i].write] |= db->connections[i].state == CONNECTION_UP;
+    for (int write = 0; write < 2; write++)
+        if (stands[write])
+            db->away_since_ms[write] = 0;
+        else if (db->away_since_ms[write] == 0)
+            db->away_since_ms[write] = db->now_ms;
+}
+
+int db_tick(struct db *db, uint64_t now_ms, int most)
+{
+    uint64_t next_ms = now_ms + (uint64_t)most;
+
+    db->now_ms = now_ms;
+    for (unsigned i = 0; i < db->n_connections; i++)
+        connection_tick(&db->connections[i], &next_ms);
+    release_delayed(db, &next_ms);
+    expire(db);
+    for (int write = 0; write < 2; write++)
+        if (away_too_long(db, write))
+            refuse_queue(db, write ? &db->writes : &db->reads);
+    db_flush(db);
+
+    if (db->next_deadline_ms < next_ms)
+        next_ms = db->next_deadline_ms;
+    if (!link_empty(&db->finished))
+        next_ms = now_ms;
+    return next_ms > now_ms ? (int)(next_ms - now_ms) : 0;
+}
+
+bool db_ready(const struct db *db)
+{
+    return db->away_since_ms[0] == 0 && db->away_since_ms[1] == 0 && db->now_ms >= db->full_until_ms;
+}
+
+unsigned db_waiting(const struct db *db)
+{
+    return db->n_reads + db->n_writes + db->n_delayed;
+}
+
+void db_call_clear(struct db_call *call)
+{
+    PQclear(call->result);
+    call->result = NULL;
+}

@@ -1,0 +1,185 @@
+/* db_outcome.c — what becomes of calls when their segment has ended or its connection has died. */
+#include <stdio.h>
+#include <string.h>
+
+#include "db_internal.h"
+
+static void finish_with(struct db *db, struct db_call *call, const struct db_segment *segment, enum db_outcome outcome)
+{
+    memcpy(call->sqlstate, segment->sqlstate, sizeof(call->sqlstate));
+    memcpy(call->message, segment->message, sizeof(call->message));
+    db_finish(db, call, db_sqlstate_outcome(outcome, call->has_key));
+}
+
+static void finish_well(struct db *db, struct db_segment *segment, unsigned i)
+{
+    struct db_call *call = segment->calls[i];
+
+    if (call == NULL)
+        return;
+    segment->calls[i] = NULL;
+    call->result = segment->results[i];
+    segment->results[i] = NULL;
+    db_finish(db, call, DB_OK);
+}
+
+/* What an error says of the connection, whether or not its call still waits. */
+static void connection_learns(struct db_connection *connection, enum db_reaction reaction)
+{
+    if (reaction == REACT_DEAD || reaction == REACT_REPLACE)
+        connection->leaving = true;
+    if (reaction == REACT_FULL)
+        connection->db->full_until_ms = connection->db->now_ms + FULL_PAUSE_MS;
+}
+
+/* Run again at once, unless it was too often. */
+static bool again(struct db *db, struct db_call *call, unsigned char *count, unsigned most)
+{
+    if (*count >= most || call->cancelled)
+        return false;
+    ++*count;
+    db_requeue(db, call);
+    return true;
+}
+
+static bool retry_later(struct db *db, struct db_call *call)
+{
+    if (call->retries >= RETRIES_MAX || call->cancelled)
+        return false;
+    call->retries++;
+    db_delay(db, call, 2 + db_random(db, 10u << call->retries));
+    return true;
+}
+
+/* An error of one call alone; its effects are undone. */
+static void call_failed(struct db_connection *connection, const struct db_segment *segment, struct db_call *call)
+{
+    struct db *db = connection->db;
+    struct db_verdict verdict = db_sqlstate_verdict(segment->sqlstate, segment->fatal);
+    bool handled = false;
+
+    switch (verdict.reaction) {
+    case REACT_RETRY:
+        handled = retry_later(db, call);
+        break;
+    case REACT_PREPARE:
+    case REACT_REPLACE: /* every connection may have to learn it, each once */
+        handled = again(db, call, &call->prepares, db->n_connections);
+        break;
+    case REACT_DEAD:
+        handled = again(db, call, &call->reruns, 1);
+        break;
+    case REACT_ANSWER:
+    case REACT_FULL:
+        break;
+    }
+    if (!handled)
+        finish_with(db, call, segment, verdict.outcome);
+}
+
+static void single_ended(struct db_connection *connection, struct db_segment *segment)
+{
+    struct db_call *call = segment->calls[0];
+    enum db_reaction reaction;
+
+    if (!segment->failed) {
+        finish_well(connection->db, segment, 0);
+        return;
+    }
+
+    reaction = db_sqlstate_verdict(segment->sqlstate, segment->fatal).reaction;
+    connection_learns(connection, reaction);
+    if (call == NULL)
+        return;
+    if (reaction == REACT_PREPARE)
+        connection->prepared[call->statement->index] = false;
+    call_failed(connection, segment, call);
+}
+
+/* All of it was rolled back. Who caused it runs alone, so that the error is its own; the others may share once more. */
+static void group_undone(struct db_connection *connection, struct db_segment *segment)
+{
+    enum db_reaction reaction = db_sqlstate_verdict(segment->sqlstate, segment->fatal).reaction;
+    bool at_commit = !segment->failed || segment->failed_at >= segment->first_call + segment->n_calls;
+
+    if (segment->failed)
+        connection_learns(connection, reaction);
+    for (unsigned i = segment->n_calls; i-- > 0;) {
+        struct db_call *call = segment->calls[i];
+
+        if (call == NULL)
+            continue;
+        if (reaction == REACT_PREPARE)
+            connection->prepared[call->statement->index] = false;
+        call->group_failures++;
+        if (at_commit || segment->failed_at == segment->first_call + i || call->group_failures > 1)
+            call->solo = true;
+        db_requeue(connection->db, call);
+    }
+}
+
+static void group_ended(struct db_connection *connection, struct db_segment *segment)
+{
+    if (segment->committed) {
+        for (unsigned i = 0; i < segment->n_calls; i++)
+            finish_well(connection->db, segment, i);
+        return;
+    }
+
+    group_undone(connection, segment);
+    if (PQtransactionStatus(connection->pg) != PQTRANS_IDLE && pipeline_send_rollback(connection) < 0)
+        connection->leaving = true;
+}
+
+void outcome_of_segment(struct db_connection *connection, struct db_segment *segment)
+{
+    switch (segment->kind) {
+    case SEGMENT_READ:
+    case SEGMENT_WRITE:
+        single_ended(connection, segment);
+        break;
+    case SEGMENT_GROUP:
+        group_ended(connection, segment);
+        break;
+    case SEGMENT_ROLLBACK:
+        connection->leaving |= segment->failed;
+        break;
+    case SEGMENT_PREPARE:
+        if (segment->failed)
+            connection->prepared[segment->statement->index] = false;
+        break;
+    case SEGMENT_SETUP:
+        connection_set_up(connection, segment);
+        break;
+    }
+}
+
+/* Nothing of a write was kept when its Sync never left, or when the server itself refused one of the calls: then the
+ * COMMIT or Sync behind it found nothing to commit. An error that libpq made up says nothing. */
+static bool surely_undone(const struct db_segment *segment)
+{
+    if (segment->kind == SEGMENT_READ || !segment->synced)
+        return true;
+    return segment->failed && segment->sqlstate[0] != '\0' &&
+           segment->failed_at < segment->first_call + segment->n_calls;
+}
+
+void outcome_of_lost(struct db_connection *connection, struct db_segment *segment)
+{
+    bool undone = surely_undone(segment);
+
+    for (unsigned i = segment->n_calls; i-- > 0;) {
+        struct db_call *call = segment->calls[i];
+
+        if (call == NULL)
+            continue;
+        if (segment->committed) {
+            finish_well(connection->db, segment, i);
+            continue;
+        }
+        call->uncertain |= !undone;
+        if ((undone || call->has_key) && again(connection->db, call, &call->reruns, 1))
+            continue;
+        finish_with(connection->db, call, segment, DB_UNAVAILABLE);
+    }
+}

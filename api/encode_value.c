@@ -1,0 +1,255 @@
+/* encode_value.c — PostgreSQL's binary formats, one function each. */
+#include "encode_value.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "zone.h"
+
+/* Between PostgreSQL's epoch, 2000-01-01, and that of Unix. */
+static const int64_t EPOCH_DAYS = 10957;
+static const int64_t DAY_US = INT64_C(86400000000);
+
+static uint32_t read_u32(const char *data)
+{
+    uint32_t big;
+
+    memcpy(&big, data, sizeof(big));
+    return be32toh(big);
+}
+
+static uint64_t read_u64(const char *data)
+{
+    uint64_t big;
+
+    memcpy(&big, data, sizeof(big));
+    return be64toh(big);
+}
+
+static int add_integer(int64_t number, struct buffer *out)
+{
+    char text[24];
+
+    buffer_add(out, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, number));
+    return 0;
+}
+
+static int encode_bool(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    (void)zone;
+    buffer_add_text(out, value->data[0] != 0 ? "true" : "false");
+    return 0;
+}
+
+static int encode_int2(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    uint16_t big;
+
+    (void)zone;
+    memcpy(&big, value->data, sizeof(big));
+    return add_integer((int16_t)be16toh(big), out);
+}
+
+static int encode_int4(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    (void)zone;
+    return add_integer((int32_t)read_u32(value->data), out);
+}
+
+static int encode_int8(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    (void)zone;
+    return add_integer((int64_t)read_u64(value->data), out);
+}
+
+/* The shortest digits that read back as the same number. A normal double keeps any 15 digits (a float any 6), and %g
+ * drops trailing zeros: whatever is shorter comes out there. */
+static int add_number(double number, bool single, struct buffer *out)
+{
+    int digits = single ? 6 : 15;
+    char text[32];
+    int size = 0;
+
+    if (!isfinite(number))
+        return -EINVAL;
+    if (single ? fpclassify((float)number) == FP_SUBNORMAL : fpclassify(number) == FP_SUBNORMAL)
+        digits = 1;
+    for (int most = single ? 9 : 17; digits <= most; digits++) {
+        size = snprintf(text, sizeof(text), "%.*g", digits, number);
+        if (single ? strtof(text, NULL) == (float)number : strtod(text, NULL) == number)
+            break;
+    }
+    buffer_add(out, text, (size_t)size);
+    return 0;
+}
+
+static int encode_float4(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    uint32_t bits = read_u32(value->data);
+    float number;
+
+    (void)zone;
+    memcpy(&number, &bits, sizeof(number));
+    return add_number((double)number, /* single= */ true, out);
+}
+
+static int encode_float8(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    uint64_t bits = read_u64(value->data);
+    double number;
+
+    (void)zone;
+    memcpy(&number, &bits, sizeof(number));
+    return add_number(number, /* single= */ false, out);
+}
+
+static int encode_text(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    (void)zone;
+    buffer_add_json_string(out, value->data, value->size);
+    return 0;
+}
+
+static int encode_json(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    (void)zone;
+    buffer_add(out, value->data, value->size);
+    return value->size > 0 ? 0 : -EINVAL;
+}
+
+static int encode_jsonb(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    (void)zone;
+    if (value->size < 2 || value->data[0] != 1)
+        return -EINVAL;
+    buffer_add(out, value->data + 1, value->size - 1);
+    return 0;
+}
+
+static int encode_uuid(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[38], *to = text;
+
+    (void)zone;
+    *to++ = '"';
+    for (int i = 0; i < 16; i++) {
+        unsigned char byte = (unsigned char)value->data[i];
+
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *to++ = '-';
+        *to++ = digits[byte >> 4];
+        *to++ = digits[byte & 15];
+    }
+    *to = '"';
+    buffer_add(out, text, sizeof(text));
+    return 0;
+}
+
+static int encode_timestamptz(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    int64_t us = (int64_t)read_u64(value->data);
+    char text[32];
+    size_t size;
+
+    if (us == INT64_MAX || us == INT64_MIN)
+        return -EINVAL; /* infinity */
+    size = zone_format(zone, us + EPOCH_DAYS * DAY_US, text);
+    if (size == 0)
+        return -EINVAL;
+    buffer_add_json_string(out, text, size);
+    return 0;
+}
+
+static int encode_date(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    int32_t days = (int32_t)read_u32(value->data);
+    struct civil_day day;
+    char text[16];
+
+    (void)zone;
+    if (days == INT32_MAX || days == INT32_MIN)
+        return -EINVAL; /* infinity */
+    day = civil_from_days(days + EPOCH_DAYS);
+    if (day.year < 0 || day.year > 9999)
+        return -EINVAL;
+    buffer_add(out, text,
+               (size_t)snprintf(text, sizeof(text), "\"%04d-%02d-%02d\"", (int)day.year, day.month, day.day));
+    return 0;
+}
+
+/* Elements one after the other: length, bytes. */
+static int encode_elements(const struct value *value, uint32_t type, uint32_t n, struct zone *zone, struct buffer *out)
+{
+    size_t at = 20;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct value element = {.type = type};
+        int r;
+
+        if (value->size - at < 4)
+            return -EINVAL;
+        element.size = read_u32(value->data + at);
+        at += 4;
+        element.data = value->data + at;
+        if (element.size > value->size - at) /* also NULL, which is -1: no reply of ours has it */
+            return -EINVAL;
+        buffer_add(out, ",", i > 0);
+        r = value_encode(&element, zone, out);
+        if (r < 0)
+            return r;
+        at += element.size;
+    }
+    return at == value->size ? 0 : -EINVAL;
+}
+
+/* Header: dimensions, flags, type of elements; then for each dimension its length and lower bound. */
+static int encode_array(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    uint32_t dimensions, type, n = 0;
+    int r = 0;
+
+    if (value->size < 12)
+        return -EINVAL;
+    dimensions = read_u32(value->data);
+    type = read_u32(value->data + 8);
+    if (dimensions > 1 || (dimensions == 1 && value->size < 20))
+        return -EINVAL;
+
+    buffer_add(out, "[", 1);
+    if (dimensions == 1) {
+        n = read_u32(value->data + 12);
+        r = encode_elements(value, type, n, zone, out);
+    }
+    buffer_add(out, "]", 1);
+    return r;
+}
+
+struct format {
+    uint32_t type;
+    size_t size; /* 0: any */
+    int (*encode)(const struct value *value, struct zone *zone, struct buffer *out);
+};
+
+static const struct format formats[] = {
+    {PG_TEXT, 0, encode_text},        {PG_UUID, 16, encode_uuid},          {PG_TIMESTAMPTZ, 8, encode_timestamptz},
+    {PG_JSON, 0, encode_json},        {PG_JSONB, 0, encode_jsonb},         {PG_BOOL, 1, encode_bool},
+    {PG_INT8, 8, encode_int8},        {PG_INT4, 4, encode_int4},           {PG_INT2, 2, encode_int2},
+    {PG_FLOAT8, 8, encode_float8},    {PG_FLOAT4, 4, encode_float4},       {PG_TEXT_ARRAY, 0, encode_array},
+    {PG_UUID_ARRAY, 0, encode_array}, {PG_VARCHAR_ARRAY, 0, encode_array}, {PG_NAME_ARRAY, 0, encode_array},
+    {PG_INT2_ARRAY, 0, encode_array}, {PG_INT4_ARRAY, 0, encode_array},    {PG_INT8_ARRAY, 0, encode_array},
+    {PG_VARCHAR, 0, encode_text},     {PG_BPCHAR, 0, encode_text},         {PG_NAME, 0, encode_text},
+    {PG_DATE, 4, encode_date},
+};
+
+int value_encode(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+        if (formats[i].type == value->type)
+            return formats[i].size != 0 && formats[i].size != value->size ? -EINVAL
+                                                                          : formats[i].encode(value, zone, out);
+    return -EINVAL;
+}

@@ -1,0 +1,282 @@
+/* jobs.c — the background threads: one drains the outbox and hands on what others drained, one keeps the clocks and
+ * sweeps. They have a connection each, so that a long sweep does not make anybody wait for news. */
+#include "jobs.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "db_internal.h"
+#include "jobs_session.h"
+#include "log.h"
+#include "uuid.h"
+
+enum {
+    LEASE_RENEW_MS = 3000,
+    LEASE_RETRY_MS = 2000,
+    DRAIN_PAUSE_MS = 25, /* the drain notifies; at most so often, for each wakes every instance */
+    DRAIN_POLL_MS = 100,
+    CLOCK_MS = 1000,
+    SWEEP_MS = 10 * 60 * 1000,
+    IDLE_MS = 60 * 1000,
+};
+
+#define DRAIN_ROWS "1000"
+#define LEASE_S "10"
+
+/* Who may do a job; the epoch goes into every write, so that one who has lost it without noticing writes nothing. */
+struct lease {
+    const char *name;
+    long long epoch; /* 0: not ours */
+    uint64_t next_ms;
+};
+
+struct job {
+    struct jobs *jobs;
+    struct session session;
+    struct lease lease;       /* drain, clock */
+    struct lease sweep_lease; /* of the clock's thread */
+    uint64_t due_ms;          /* the next drain or tick */
+    uint64_t sweep_ms;
+    pthread_t thread;
+    bool started;
+};
+
+struct jobs {
+    struct jobs_settings settings;
+    char holder[UUID_SIZE];
+    struct job feed, clock;
+};
+
+/* True while it is ours. */
+static bool lease_hold(struct job *job, struct lease *lease, uint64_t now_ms)
+{
+    const char *values[] = {lease->name, job->jobs->holder, LEASE_S};
+    long long epoch;
+
+    if (now_ms < lease->next_ms)
+        return lease->epoch != 0;
+
+    epoch = session_run_number(&job->session, "SELECT lease_take($1, $2, $3::integer)", 3, values);
+    lease->epoch = epoch > 0 ? epoch : 0;
+    lease->next_ms = now_ms + (lease->epoch != 0 ? LEASE_RENEW_MS : LEASE_RETRY_MS);
+    return lease->epoch != 0;
+}
+
+static void lease_lost(struct lease *lease)
+{
+    lease->epoch = 0;
+    lease->next_ms = 0;
+}
+
+/* Runs a statement with holder, epoch and what else. -1 when the lease or the connection is lost. */
+static long long run_leased(struct job *job, struct lease *lease, const char *sql, const char *more)
+{
+    char epoch[24];
+    const char *values[] = {job->jobs->holder, epoch, more};
+    long long done;
+
+    snprintf(epoch, sizeof(epoch), "%lld", lease->epoch);
+    done = session_run_number(&job->session, sql, more != NULL ? 3 : 2, values);
+    if (done < 0)
+        lease_lost(lease);
+    return done;
+}
+
+static void wake_all(struct jobs *jobs, const char *tenant, const char *keys)
+{
+    for (unsigned i = 0; i < jobs->settings.n_workers; i++)
+        jobs->settings.wake(jobs->settings.workers[i], tenant, keys);
+}
+
+/* "<tenant> <keys>" */
+static void hand_on(struct jobs *jobs, char *payload)
+{
+    char *blank = strchr(payload, ' ');
+
+    if (blank == NULL)
+        return;
+    *blank = '\0';
+    wake_all(jobs, payload, blank + 1);
+}
+
+static void hand_on_all(struct job *job)
+{
+    PGnotify *notify;
+
+    while (job->session.pg != NULL && (notify = PQnotifies(job->session.pg)) != NULL) {
+        hand_on(job->jobs, notify->extra);
+        PQfreemem(notify);
+    }
+}
+
+/* Gives what was committed its position and tells who waits for it. */
+static void feed_turn(struct job *job, uint64_t now_ms)
+{
+    long long n;
+
+    if (!lease_hold(job, &job->lease, now_ms)) {
+        job->session.hinted = false; /* who holds it polls */
+        job->due_ms = job->lease.next_ms;
+        return;
+    }
+    if (now_ms < job->due_ms && !job->session.hinted)
+        return;
+    job->session.hinted = false;
+    n = run_leased(job, &job->lease, "SELECT outbox_drain($1, $2::bigint, $3::integer)", DRAIN_ROWS);
+    job->due_ms = now_ms + (n > 0 ? DRAIN_PAUSE_MS : DRAIN_POLL_MS);
+}
+
+static void *feed_main(void *context)
+{
+    struct job *job = context;
+
+    while (!atomic_load(&job->session.stop)) {
+        uint64_t now_ms = db_now_ms(), until_ms = now_ms + DRAIN_POLL_MS;
+        bool anew;
+
+        if (session_stands(&job->session, now_ms, &anew)) {
+            if (anew) { /* nobody told us what happened meanwhile */
+                lease_lost(&job->lease);
+                wake_all(job->jobs, NULL, NULL);
+            }
+            feed_turn(job, now_ms);
+            hand_on_all(job);
+            until_ms = job->due_ms;
+        }
+        session_sleep(&job->session, until_ms);
+        hand_on_all(job);
+    }
+    session_close(&job->session);
+    return NULL;
+}
+
+static void sweep_turn(struct job *job, uint64_t now_ms)
+{
+    if (now_ms < job->sweep_ms)
+        return;
+    job->sweep_ms = now_ms + SWEEP_MS;
+    if (lease_hold(job, &job->sweep_lease, now_ms))
+        run_leased(job, &job->sweep_lease, "SELECT sweep($1, $2::bigint)", NULL);
+}
+
+static void clock_turn(struct job *job, uint64_t now_ms)
+{
+    if (!lease_hold(job, &job->lease, now_ms)) {
+        job->due_ms = job->lease.next_ms;
+        return;
+    }
+    if (now_ms < job->due_ms)
+        return;
+    job->due_ms = now_ms + CLOCK_MS;
+    if (session_run_number(&job->session, "SELECT * FROM clock_tick(NULL)", 0, NULL) > 0)
+        jobs_hint(job->jobs);
+}
+
+static void *clock_main(void *context)
+{
+    struct job *job = context;
+
+    while (!atomic_load(&job->session.stop)) {
+        uint64_t now_ms = db_now_ms(), until_ms;
+        bool anew;
+
+        if (session_stands(&job->session, now_ms, &anew)) {
+            if (anew)
+                lease_lost(&job->lease);
+            clock_turn(job, now_ms);
+            sweep_turn(job, now_ms);
+        }
+        until_ms = job->session.pg != NULL ? job->due_ms : job->session.retry_at_ms;
+        session_sleep(&job->session, until_ms);
+    }
+    session_close(&job->session);
+    return NULL;
+}
+
+static int job_init(struct job *job, struct jobs *jobs, const char *lease, const char *application_name)
+{
+    job->jobs = jobs;
+    job->lease.name = lease;
+    job->sweep_lease.name = "sweep";
+    job->session.url = jobs->settings.url;
+    job->session.search_path = jobs->settings.search_path;
+    job->session.zone = jobs->settings.zone;
+    job->session.application_name = application_name;
+    job->session.bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    job->sweep_ms = db_now_ms() + IDLE_MS;
+    return job->session.bell_fd < 0 ? -errno : 0;
+}
+
+static int job_start(struct job *job, void *(*run)(void *context))
+{
+    int r = pthread_create(&job->thread, NULL, run, job);
+
+    job->started = r == 0;
+    return -r;
+}
+
+int jobs_start(const struct jobs_settings *settings, struct jobs **ret_jobs)
+{
+    struct jobs *jobs = calloc(1, sizeof(*jobs));
+    int r;
+
+    if (jobs == NULL)
+        return -ENOMEM;
+    jobs->settings = *settings;
+    jobs->feed.session.bell_fd = jobs->clock.session.bell_fd = -1;
+    r = uuid_new(jobs->holder);
+    if (r == 0)
+        r = job_init(&jobs->feed, jobs, "drain", "whistled feed");
+    if (r == 0)
+        r = job_init(&jobs->clock, jobs, "clock", "whistled clock");
+    jobs->feed.session.channel = "whistled_feed";
+    if (r == 0)
+        r = job_start(&jobs->feed, feed_main);
+    if (r == 0)
+        r = job_start(&jobs->clock, clock_main);
+    if (r < 0) {
+        jobs_stop(jobs);
+        return r;
+    }
+    *ret_jobs = jobs;
+    return 0;
+}
+
+static void ring(int bell_fd)
+{
+    const uint64_t one = 1;
+
+    /* It fails only when it has rung 2^64 times unheard. */
+    if (write(bell_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+void jobs_hint(struct jobs *jobs)
+{
+    ring(jobs->feed.session.bell_fd);
+}
+
+static void job_stop(struct job *job)
+{
+    atomic_store(&job->session.stop, true);
+    if (job->started) {
+        ring(job->session.bell_fd);
+        pthread_join(job->thread, NULL);
+    }
+    if (job->session.bell_fd >= 0)
+        close(job->session.bell_fd);
+}
+
+struct jobs *jobs_stop(struct jobs *jobs)
+{
+    if (jobs == NULL)
+        return NULL;
+    job_stop(&jobs->clock); /* it rings the other's bell */
+    job_stop(&jobs->feed);
+    free(jobs);
+    return NULL;
+}

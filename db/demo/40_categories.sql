@@ -4,19 +4,19 @@ SET search_path = whistled, public;
 
 INSERT INTO dictionary_entries (dictionary, code, ordinal, zh, en)
 VALUES
-    ('category_class', 'city_appearance',     10,  '市容环境','City appearance'),
-    ('category_class', 'sanitation',          20,  '环境卫生','Sanitation'),
-    ('category_class', 'public_facilities',   30,  '公用设施','Public facilities'),
-    ('category_class', 'road_traffic',        40,  '道路交通','Road traffic'),
-    ('category_class', 'greening',            50,  '园林绿化','Greening'),
-    ('category_class', 'construction',        60,  '施工管理','Construction'),
-    ('category_class', 'emergencies',         70,  '突发事件','Emergencies'),
-    ('category_class', 'fire_safety',         80,  '消防安全','Fire safety'),
-    ('category_class', 'market_order',        90,  '市场秩序','Market order'),
-    ('category_class', 'property_management', 100, '物业管理','Property management'),
-    ('category_class', 'disputes',            110, '矛盾纠纷','Disputes'),
-    ('category_class', 'public_security',     120, '治安防范','Public security'),
-    ('category_class', 'livelihood',          130, '民生服务','Livelihood')
+    ('category_class', 'city_appearance',     10,  '市容环境', 'City appearance'),
+    ('category_class', 'sanitation',          20,  '环境卫生', 'Sanitation'),
+    ('category_class', 'public_facilities',   30,  '公用设施', 'Public facilities'),
+    ('category_class', 'road_traffic',        40,  '道路交通', 'Road traffic'),
+    ('category_class', 'greening',            50,  '园林绿化', 'Greening'),
+    ('category_class', 'construction',        60,  '施工管理', 'Construction'),
+    ('category_class', 'emergencies',         70,  '突发事件', 'Emergencies'),
+    ('category_class', 'fire_safety',         80,  '消防安全', 'Fire safety'),
+    ('category_class', 'market_order',        90,  '市场秩序', 'Market order'),
+    ('category_class', 'property_management', 100, '物业管理', 'Property management'),
+    ('category_class', 'disputes',            110, '矛盾纠纷', 'Disputes'),
+    ('category_class', 'public_security',     120, '治安防范', 'Public security'),
+    ('category_class', 'livelihood',          130, '民生服务', 'Livelihood')
 ON CONFLICT DO NOTHING;
 
 -- Questions of single categories; the answers stand in the case's `answers` under `code`.

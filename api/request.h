@@ -12,15 +12,19 @@
 #include "contract.h"
 #include "db.h"
 #include "encode.h"
+#include "guard.h"
 #include "validate.h"
 
 struct worker;
+struct connection;
+struct waiter;
 
-enum { MAX_PATH_VALUES = 4, REQUEST_ID_SIZE = 64 };
+enum { MAX_PATH_VALUES = 4, REQUEST_ID_SIZE = 72 };
 enum language { LANG_ZH, LANG_EN };
 
 struct reply {
     int status;
+    const char *code; /* of errors.def, when it is a problem */
     const char *content_type;
     struct buffer body;
     struct MHD_Response *response; /* set instead of body by functions that stream or serve a file */
@@ -33,6 +37,7 @@ struct request {
     struct arena *arena;
     struct worker *worker;
     struct MHD_Connection *connection;
+    struct connection *peer;
     char id[REQUEST_ID_SIZE]; /* X-Request-Id: echoed or made */
     const char *traceparent;
     const struct operation *operation; /* NULL until routed */
@@ -42,21 +47,41 @@ struct request {
     const char *method, *target;
     const char *const *query_names, *const *query_values; /* decoded, in order */
     size_t n_query;
-    char *body; /* as received, NUL-terminated */
-    size_t body_size;
+    struct headers headers;
+    struct framing framing;
+    struct target parts; /* of the target */
+    char *body;          /* as received, NUL-terminated */
+    size_t body_size, body_capacity;
     json_t *json;          /* parsed body, decref'ed at the end */
-    const char *json_text; /* checked JSON, compact: @body */
+    const char *json_text; /* checked JSON: @body */
     const char *new_id;    /* UUIDv7: @id */
     const char *now;       /* @now: NULL but under the tests' clock */
+    const char *key;       /* Idempotency-Key without quotes; NULL when none */
+    const char *cursor;    /* verified payload; NULL on page 1 */
     unsigned limit;        /* of a list */
     unsigned wait_s;
-    uint64_t begun_ms, deadline_ms;
+    uint64_t begun_us, deadline_ms;
     struct db_call call;
-    bool suspended;
+    bool begun;     /* the handler's first call was made */
+    bool suspended; /* the connection is out of libmicrohttpd's hands */
+    const char *refusal; /* decided at the headers, answered once the body was read away */
     struct faults faults;
     struct reply reply;
-    void *state; /* of an operation's own function */
+    const char *note;      /* for the log: what the database said */
+    struct waiter *waiter; /* while it hangs under Prefer: wait */
+    void *state;           /* of an operation's own function */
+
+    /* x-raw-body: the operation's function is called when admit() and the header checks have passed, before any byte of the
+     * body, and sets these (or refuses). Then each piece comes as it arrives; a result below 0 means that the function has refused
+     * and the rest is read away. body_end is called once all are there and answers, now or later. */
+    int (*body_chunk)(struct request *request, const char *data, size_t size);
+    void (*body_end)(struct request *request);
+    void (*release)(struct request *request); /* in any case, from request_free: the state goes */
 };
+
+/* From the URI callback: a request whose headers are not there yet. NULL when memory is out. */
+struct request *request_new(struct worker *worker, struct MHD_Connection *connection, const char *target);
+struct request *request_free(struct request *request);
 
 /* What an operation's own C function (x-handler) gets: validated, with token and role checked. It answers by filling
  * request->reply and calling request_finish, now or later (then it calls request_suspend first). */
@@ -64,8 +89,17 @@ void request_suspend(struct request *request);
 void request_finish(struct request *request);
 /* Refuses with a code of errors.def. */
 void request_refuse(struct request *request, const char *code);
-/* Runs one of the contract's statements by name with these text values; `done` in context of the worker's loop. */
+/* Runs one of the contract's statements by name; `done` in context of the worker's loop, with call->context the request.
+ * `values` are the statement's arguments in order, as text; NULL: bound from the request by the contract, as for its own
+ * statement. The result is cleared by the next query and at the end of the request. */
 void request_query(struct request *request, const char *statement, const char *const *values,
                    void (*done)(struct db_call *call));
+/* The same for a statement at hand. Returns 0, or -ENOMEM (then nothing was queued). */
+int request_submit(struct request *request, const struct statement *statement, void (*done)(struct db_call *call));
+
+/* Turns what is not DB_OK into the problem that the client gets. */
+void request_refuse_outcome(struct request *request, const struct db_call *call);
+/* Answers with a body of one's own; the text is copied. */
+void request_answer(struct request *request, int status, const char *content_type, const char *body, size_t size);
 
 #endif

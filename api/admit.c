@@ -1,0 +1,177 @@
+/* admit.c — all that can be refused before the body is read. */
+#include "admit.h"
+
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "cors.h"
+#include "negotiate.h"
+#include "router.h"
+#include "text.h"
+#include "worker.h"
+
+enum { DEFAULT_MAX_BODY = 65536, CLIENT_ID_SIZE = 64 };
+
+/* Copies one line; the memory of libmicrohttpd is not looked at again. */
+static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                   const char *value, size_t value_size)
+{
+    struct request *request = cls;
+
+    (void)kind;
+    guard_header(&request->headers, request->arena, name, name_size, value ? value : "", value_size);
+    return MHD_YES;
+}
+
+static bool is_visible(const char *text)
+{
+    for (; *text; text++)
+        if (*text <= 0x20 || *text >= 0x7f)
+            return false;
+    return true;
+}
+
+/* What every reply needs, a refusal too. */
+static void take_context(struct request *request)
+{
+    const char *id = request->headers.values[HEADER_X_REQUEST_ID];
+
+    if (id && *id && strlen(id) <= CLIENT_ID_SIZE && is_visible(id))
+        memcpy(request->id, id, strlen(id) + 1);
+    request->traceparent = request->headers.values[HEADER_TRACEPARENT];
+    request->lang = negotiate_language(request->headers.values[HEADER_ACCEPT_LANGUAGE]);
+    if (request->worker->service->config->test_clock)
+        request->now = request->headers.values[HEADER_WHISTLED_NOW];
+}
+
+static const char *check_framing(struct request *request, const char *version)
+{
+    const char *code = guard_framing(&request->headers, version, &request->framing);
+
+    if (!code)
+        code = guard_target(request->arena, request->target, &request->parts);
+    request->query_names = request->parts.names;
+    request->query_values = request->parts.values;
+    request->n_query = request->parts.n_query;
+    /* Such an address stands in logs and histories; the token in it is burnt. */
+    for (size_t i = 0; !code && i < request->n_query; i++)
+        if (!strcasecmp(request->query_names[i], "access_token"))
+            code = "token_in_query";
+    return code;
+}
+
+size_t admit_max_body(const struct request *request)
+{
+    return request->operation ? request->operation->max_body : DEFAULT_MAX_BODY;
+}
+
+static const char *check_body(const struct request *request)
+{
+    const struct operation *operation = request->operation;
+    const char *coding = request->headers.values[HEADER_CONTENT_ENCODING];
+    const char *type = request->headers.values[HEADER_CONTENT_TYPE];
+
+    if (request->framing.length > admit_max_body(request))
+        return "body_too_large";
+    if (!request->framing.has_body || !operation || operation->raw_body || !operation->body)
+        return NULL;
+    if ((coding && strcasecmp(coding, "identity") != 0) || !negotiate_is_json(type))
+        return "unsupported_media_type";
+    return NULL;
+}
+
+static const char *check_route(struct request *request, enum route route)
+{
+    if (route == ROUTE_NO_PATH)
+        return "no_such_route";
+    if (route == ROUTE_NO_METHOD)
+        return "method_not_allowed";
+    if (request->operation->encoder && !negotiate_accepts(request->headers.values[HEADER_ACCEPT], "application", "json"))
+        return "not_acceptable";
+    return NULL;
+}
+
+static const char *check_token(struct request *request)
+{
+    const char *header = request->headers.values[HEADER_AUTHORIZATION];
+    const struct actor *actor = NULL;
+    const char *reason = NULL;
+
+    if (auth_check(request->worker->auth, header, (int64_t)time(NULL), &actor, &reason)) {
+        if (!header) {
+            request->reply.www_authenticate = "Bearer realm=\"whistled\"";
+            return "unauthorized";
+        }
+        request->note = reason;
+        request->reply.www_authenticate =
+            arena_printf(request->arena, "Bearer realm=\"whistled\", error=\"invalid_token\", error_description=\"%s\"",
+                         reason ? reason : "not valid");
+        return "invalid_token";
+    }
+    request->actor = actor_copy(request->arena, actor);
+    return request->actor ? NULL : "unavailable";
+}
+
+static bool is_citizen(const struct actor *actor)
+{
+    for (size_t i = 0; i < contract.n_roles && i < 32; i++)
+        if ((actor->roles & 1u << i) && !strcmp(contract.roles[i], "citizen"))
+            return true;
+    return false;
+}
+
+static const char *check_actor(struct request *request)
+{
+    const struct operation *operation = request->operation;
+    const char *code = operation->is_public ? NULL : check_token(request);
+    const struct actor *actor = request->actor;
+
+    if (code || !actor)
+        return code;
+    if (!(actor->roles & operation->roles))
+        return "insufficient_role";
+    if (is_citizen(actor) &&
+        !rates_take(request->worker->rates, actor->tenant, actor->subject, request->worker->now_ms))
+        return "rate_limited";
+    return NULL;
+}
+
+/* OPTIONS is answered for every path that there is, with or without a page of another origin behind it. */
+static void answer_options(struct request *request)
+{
+    request->reply.status = 204;
+    request_finish(request);
+}
+
+const char *admit(struct request *request, const char *method, const char *version, bool *ret_close)
+{
+    const char *code;
+    enum route route;
+
+    request->method = arena_strdup(request->arena, method);
+    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, take_header, request);
+    take_context(request);
+    *ret_close = true;
+    code = request->method ? check_framing(request, version) : "unavailable";
+    if (code)
+        return code;
+    *ret_close = false;
+    if (request->parts.asterisk && !strcmp(method, "OPTIONS")) {
+        request->reply.allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+        answer_options(request);
+        return NULL;
+    }
+    route = router_find(request->worker->service->router, method, request->parts.segments, request->parts.n_segments,
+                        &request->operation, &request->reply.allow, request->path_values);
+    code = check_body(request);
+    if (!code && route == ROUTE_NO_METHOD && !strcmp(method, "OPTIONS")) {
+        answer_options(request);
+        return NULL;
+    }
+    if (!code)
+        code = check_route(request, route);
+    if (route == ROUTE_FOUND)
+        request->reply.allow = NULL;
+    return code ? code : check_actor(request);
+}

@@ -1,0 +1,294 @@
+/* bind.c — a statement's arguments, by name, from the request; all as text, the server knows their types. */
+#include "bind.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "etag.h"
+#include "uuid.h"
+
+/* Enough for any double and short for those that people write: 121.4 stays 121.4. */
+enum { REAL_DIGITS = 15 };
+
+/* A value, or why there is none: NULL with `failed` when memory was out, NULL without for SQL NULL. */
+struct bound {
+    const char *text;
+    bool failed;
+};
+
+static struct bound must(const char *text)
+{
+    return (struct bound){.text = text, .failed = !text};
+}
+
+static struct bound may(const char *text)
+{
+    return (struct bound){.text = text};
+}
+
+const char *bind_array(struct arena *arena, const char *const *items, size_t n)
+{
+    size_t size = 3;
+    char *text, *end;
+
+    for (size_t i = 0; i < n; i++)
+        size += 2 * strlen(items[i]) + 3;
+    text = end = arena_alloc(arena, size);
+    if (!text)
+        return NULL;
+    *end++ = '{';
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            *end++ = ',';
+        *end++ = '"';
+        for (const char *c = items[i]; *c; c++) {
+            if (*c == '"' || *c == '\\')
+                *end++ = '\\';
+            *end++ = *c;
+        }
+        *end++ = '"';
+    }
+    *end = '}';
+    return text;
+}
+
+static const char *path_value(const struct request *request, const char *name)
+{
+    const char *rest = request->operation->path;
+    size_t size = strlen(name);
+
+    for (size_t i = 0; i < MAX_PATH_VALUES; i++) {
+        rest = strchr(rest, '{');
+        if (!rest++)
+            return NULL;
+        if (!strncmp(rest, name, size) && rest[size] == '}')
+            return request->path_values[i];
+    }
+    return NULL;
+}
+
+static const char *query_value(const struct request *request, const char *name)
+{
+    for (size_t i = 0; i < request->n_query; i++)
+        if (!strcmp(request->query_names[i], name))
+            return request->query_values[i];
+    return NULL;
+}
+
+const char *bind_parameter(const struct request *request, const struct parameter *parameter)
+{
+    const char *value = NULL;
+    int header;
+
+    switch (parameter->place) {
+    case IN_PATH:
+        value = path_value(request, parameter->name);
+        break;
+    case IN_QUERY:
+        value = query_value(request, parameter->name);
+        break;
+    case IN_HEADER:
+        header = guard_header_index(parameter->name);
+        value = header < 0 ? NULL : request->headers.values[header];
+        break;
+    }
+    return value ? value : parameter->fallback;
+}
+
+static struct bound bind_list_parameter(struct request *request, const struct parameter *parameter)
+{
+    const char **items = arena_alloc(request->arena, (request->n_query + 1) * sizeof *items);
+    size_t n = 0;
+
+    if (!items)
+        return must(NULL);
+    for (size_t i = 0; i < request->n_query; i++)
+        if (!strcmp(request->query_names[i], parameter->name))
+            items[n++] = request->query_values[i];
+    if (!n && parameter->fallback)
+        items[n++] = parameter->fallback;
+    return n ? must(bind_array(request->arena, items, n)) : may(NULL);
+}
+
+static struct bound bind_declared(struct request *request, unsigned index)
+{
+    const struct parameter *parameter = &request->operation->parameters[index];
+
+    if (parameter->schema->types & JSON_KIND_ARRAY)
+        return bind_list_parameter(request, parameter);
+    return may(bind_parameter(request, parameter));
+}
+
+static struct bound bind_json(struct arena *arena, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(REAL_DIGITS));
+    const char *copy = text ? arena_strdup(arena, text) : NULL;
+
+    free(text);
+    return must(copy);
+}
+
+static struct bound bind_texts(struct arena *arena, const json_t *array)
+{
+    size_t n = json_array_size(array);
+    const char **items = arena_alloc(arena, (n + 1) * sizeof *items);
+
+    for (size_t i = 0; items && i < n; i++) {
+        items[i] = json_string_value(json_array_get(array, i));
+        if (!items[i])
+            items[i] = "";
+    }
+    return must(items ? bind_array(arena, items, n) : NULL);
+}
+
+static struct bound bind_field(struct request *request, unsigned index)
+{
+    const struct property *property = &request->operation->body->properties[index];
+    const struct schema *items = property->schema->items;
+    const json_t *value = json_object_get(request->json, property->name);
+
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_NULL:
+        return may(NULL);
+    case JSON_STRING:
+        return must(arena_strdup(request->arena, json_string_value(value)));
+    case JSON_INTEGER:
+        return must(arena_printf(request->arena, "%" JSON_INTEGER_FORMAT, json_integer_value(value)));
+    case JSON_REAL:
+        return must(arena_printf(request->arena, "%.17g", json_real_value(value)));
+    case JSON_TRUE:
+        return may("true");
+    case JSON_FALSE:
+        return may("false");
+    case JSON_ARRAY:
+        if (items && !(items->types & ~(unsigned)(JSON_KIND_STRING | JSON_KIND_NULL)))
+            return bind_texts(request->arena, value);
+        return bind_json(request->arena, value);
+    case JSON_OBJECT:
+        return bind_json(request->arena, value);
+    }
+    return may(NULL);
+}
+
+static struct bound bind_id(struct request *request)
+{
+    char text[UUID_SIZE];
+
+    /* The same for every run of this request: a repeated write must not make a second object. */
+    if (!request->new_id && !uuid_new(text))
+        request->new_id = arena_strdup(request->arena, text);
+    return must(request->new_id);
+}
+
+static struct bound bind_fingerprint(struct request *request)
+{
+    const char *parts[] = {request->method, request->parts.path, request->headers.values[HEADER_IF_MATCH]};
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *context;
+    char *hex = arena_alloc(request->arena, 65);
+    bool fine;
+
+    if (!request->key)
+        return may(NULL);
+    context = EVP_MD_CTX_new();
+    fine = hex && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; fine && i < sizeof parts / sizeof *parts; i++)
+        fine = EVP_DigestUpdate(context, parts[i] ? parts[i] : "", parts[i] ? strlen(parts[i]) + 1 : 1) == 1;
+    fine = fine && EVP_DigestUpdate(context, request->body ? request->body : "", request->body_size) == 1 &&
+           EVP_DigestFinal_ex(context, digest, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    for (size_t i = 0; fine && i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return must(fine ? hex : NULL);
+}
+
+static struct bound bind_op_roles(struct request *request)
+{
+    const char *names[32];
+    size_t n = 0;
+
+    for (size_t i = 0; i < contract.n_roles && i < 32; i++)
+        if (request->operation->roles & 1u << i)
+            names[n++] = contract.roles[i];
+    return must(bind_array(request->arena, names, n));
+}
+
+static struct bound bind_if_match(struct request *request)
+{
+    const char *if_match = request->headers.values[HEADER_IF_MATCH];
+
+    return may(if_match ? etag_versions(request->arena, if_match) : NULL);
+}
+
+static struct bound bind_actor(const struct request *request, enum argument_source source)
+{
+    const struct actor *actor = request->actor;
+
+    if (!actor)
+        return may(NULL);
+    return may(source == ARGUMENT_TENANT  ? actor->tenant
+               : source == ARGUMENT_ACTOR ? actor->subject
+               : source == ARGUMENT_ROLES ? actor->roles_literal
+               : source == ARGUMENT_ORG   ? actor->org
+                                          : actor->areas_literal);
+}
+
+static struct bound bind_one(struct request *request, const struct argument *argument)
+{
+    switch (argument->source) {
+    case ARGUMENT_TENANT:
+    case ARGUMENT_ACTOR:
+    case ARGUMENT_ROLES:
+    case ARGUMENT_ORG:
+    case ARGUMENT_AREAS:
+        return bind_actor(request, argument->source);
+    case ARGUMENT_OP_ROLES:
+        return bind_op_roles(request);
+    case ARGUMENT_ACTION:
+        return may(request->operation->action);
+    case ARGUMENT_ID:
+        return bind_id(request);
+    case ARGUMENT_IDEMPOTENCY_KEY:
+        return may(request->key);
+    case ARGUMENT_FINGERPRINT:
+        return bind_fingerprint(request);
+    case ARGUMENT_IF_MATCH:
+        return bind_if_match(request);
+    case ARGUMENT_REQUEST_ID:
+        return may(request->id);
+    case ARGUMENT_LANG:
+        return may(request->lang == LANG_EN ? "en" : "zh");
+    case ARGUMENT_NOW:
+        return may(request->now);
+    case ARGUMENT_CURSOR:
+        return may(request->cursor);
+    case ARGUMENT_LIMIT:
+        return must(arena_printf(request->arena, "%u", request->limit + 1));
+    case ARGUMENT_BODY:
+        return may(request->json_text ? request->json_text : "{}");
+    case ARGUMENT_PARAMETER:
+        return bind_declared(request, argument->index);
+    case ARGUMENT_FIELD:
+        return bind_field(request, argument->index);
+    }
+    return may(NULL);
+}
+
+int bind_arguments(struct request *request, const struct statement *statement, const char ***ret_values)
+{
+    const char **values = arena_alloc(request->arena, (statement->n_arguments + 1) * sizeof *values);
+
+    if (!values)
+        return -ENOMEM;
+    for (size_t i = 0; i < statement->n_arguments; i++) {
+        struct bound bound = bind_one(request, &statement->arguments[i]);
+
+        if (bound.failed)
+            return -ENOMEM;
+        values[i] = bound.text;
+    }
+    *ret_values = values;
+    return 0;
+}

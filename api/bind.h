@@ -1,0 +1,16 @@
+/* bind.h — a statement's arguments, by name, from the request. */
+#ifndef WHISTLED_BIND_H
+#define WHISTLED_BIND_H
+
+#include "request.h"
+
+/* Values in the arena, as text, NULL for SQL NULL. Returns 0 or -ENOMEM. */
+int bind_arguments(struct request *request, const struct statement *statement, const char ***ret_values);
+
+/* A declared parameter's text, or its default, or NULL: of a path, query or header parameter. The first, when repeated. */
+const char *bind_parameter(const struct request *request, const struct parameter *parameter);
+
+/* {"a","b"}: quoted so that every text survives. NULL when memory is out. */
+const char *bind_array(struct arena *arena, const char *const *items, size_t n);
+
+#endif

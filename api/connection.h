@@ -1,0 +1,64 @@
+/* connection.h — clients' connections: each in one phase, each phase with one deadline, and who goes away is noticed. */
+#ifndef WHISTLED_CONNECTION_H
+#define WHISTLED_CONNECTION_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event.h"
+
+struct worker;
+struct request;
+
+/* A connection is in exactly one of these; connection_enter moves it. */
+enum connection_phase {
+    CONNECTION_NEW,     /* accepted, no header complete yet: header_timeout_ms */
+    CONNECTION_HEADER,  /* the request line is there, its headers are not: header_timeout_ms */
+    CONNECTION_BODY,    /* body_timeout_ms */
+    CONNECTION_WORKING, /* ours to answer; the database has a deadline of its own */
+    CONNECTION_SENDING, /* SEND_TIMEOUT_MS */
+    CONNECTION_IDLE,    /* between two requests: idle_timeout_s */
+    N_CONNECTION_PHASES,
+};
+
+struct connection {
+    struct event_source source; /* EPOLLRDHUP: the client went away or will send no more */
+    struct worker *worker;
+    int fd;
+    int linger_fd; /* a second name of the socket, kept to read away what an early refusal left unread; -1 */
+    enum connection_phase phase;
+    uint64_t deadline_ms;
+    struct connection *previous, *next; /* of its phase's list, the oldest first */
+    struct request *request;            /* NULL between requests */
+};
+
+struct lingerer;
+
+/* Per worker. Deadlines of one phase are all equally long, so each list is in order of its deadlines. */
+struct connections {
+    struct connection *first[N_CONNECTION_PHASES], *last[N_CONNECTION_PHASES];
+    unsigned timeouts_ms[N_CONNECTION_PHASES]; /* 0: none */
+    unsigned n;
+    struct connection *buried; /* closed this turn, whose events may still name them; freed one turn later */
+    struct lingerer *lingers;
+    unsigned n_lingers;
+};
+
+void connections_init(struct worker *worker);
+/* MHD_OPTION_NOTIFY_CONNECTION; cls is the worker. */
+void connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                       enum MHD_ConnectionNotificationCode code);
+struct connection *connection_of(struct MHD_Connection *mhd);
+void connection_enter(struct connection *connection, enum connection_phase phase);
+/* The reply goes out before the body was read: keeps the socket from being reset until the client has read it. */
+void connection_linger(struct connection *connection);
+/* Shuts down what is past its deadline. Returns milliseconds to the next, at most `most`. */
+int connections_tick(struct worker *worker, int most);
+/* Drain: closes what is between two requests. */
+void connections_close_idle(struct worker *worker);
+/* Requests that are somewhere between their first header and the last byte of their reply. */
+bool connections_busy(const struct worker *worker);
+void connections_stop(struct worker *worker);
+
+#endif

@@ -1,0 +1,130 @@
+/* perform.c — a request whose body is there: checked, bound, run, answered. */
+#include "perform.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "answer.h"
+#include "check.h"
+#include "jobs.h"
+#include "negotiate.h"
+#include "problem.h"
+#include "worker.h"
+
+static void listed(struct db_call *call);
+
+/* Hands the statement over; when memory is out there is nothing else to say. */
+static void run(struct request *request, void (*done)(struct db_call *call))
+{
+    if (request_submit(request, request->operation->statement, done))
+        request_refuse(request, "unavailable");
+}
+
+static void done(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    if (call->outcome != DB_OK) {
+        request_refuse_outcome(request, call);
+        return;
+    }
+    answer_fill(request, call->result);
+    /* What was committed has left news: the drainer need not wait for its next round. */
+    if (request->operation->write && !request->reply.code)
+        jobs_hint(request->worker->service->jobs);
+    request_finish(request);
+}
+
+void perform_over(struct request *request)
+{
+    request_finish(request);
+}
+
+void perform_again(struct request *request)
+{
+    request->deadline_ms = request->worker->now_ms + request->worker->service->config->request_timeout_ms;
+    run(request, listed);
+}
+
+/* The database is not there for a moment: who has waited and found nothing keeps its empty list. */
+static bool keeps_list(const struct request *request, const struct db_call *call)
+{
+    return call->outcome == DB_UNAVAILABLE && request->reply.status == request->operation->status;
+}
+
+static void listed(struct db_call *call)
+{
+    struct request *request = call->context;
+    enum wait_verdict verdict;
+
+    if (call->outcome != DB_OK && !keeps_list(request, call)) {
+        request_refuse_outcome(request, call);
+        return;
+    }
+    if (call->outcome != DB_OK || answer_fill(request, call->result) == ANSWER_FULL) {
+        request_finish(request);
+        return;
+    }
+    verdict = wait_hang(request);
+    if (verdict == WAIT_AGAIN)
+        perform_again(request);
+    else if (verdict == WAIT_OVER)
+        request_finish(request);
+}
+
+/* Which keys would wake this caller. Nobody who waits for work has none, and is answered at once. */
+static void keyed(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    if (call->outcome != DB_OK) {
+        request_refuse_outcome(request, call);
+        return;
+    }
+    if (!wait_register(request, call->result)) {
+        run(request, done);
+        return;
+    }
+    request->reply.preference_applied = arena_printf(request->arena, "wait=%u", request->wait_s);
+    run(request, listed);
+}
+
+/* The body is wrong, but 403 comes first: does the database know this person, and let it do such things? */
+static void person_checked(struct db_call *call)
+{
+    struct request *request = call->context;
+    const char *code;
+
+    if (call->outcome != DB_OK) {
+        request_refuse_outcome(request, call);
+        return;
+    }
+    code = answer_code(call->result);
+    if (code)
+        request->faults.n = 0;
+    request_refuse(request, code ? arena_strdup(request->arena, code) : request->refusal);
+}
+
+static void refuse(struct request *request, const char *code)
+{
+    request->refusal = code;
+    if (request->actor)
+        request_query(request, "people.check", /* values= */ NULL, person_checked);
+    else
+        request_refuse(request, code);
+}
+
+void perform(struct request *request)
+{
+    const struct operation *operation = request->operation;
+    const char *code = check_request(request);
+
+    if (code)
+        refuse(request, code);
+    else if (operation->function)
+        operation->function(request);
+    else if (request->wait_s && !atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed))
+        request_query(request, "people.wake_keys", /* values= */ NULL, keyed);
+    else
+        run(request, done);
+}

@@ -1,0 +1,16 @@
+/* rate.h — so many requests a second for each citizen: a bounded table of token buckets. */
+#ifndef WHISTLED_RATE_H
+#define WHISTLED_RATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rates;
+
+/* NULL when memory is out. `per_second` 0 lets everything pass. */
+struct rates *rates_new(unsigned per_second);
+struct rates *rates_free(struct rates *rates);
+/* Takes one token; false when there is none. */
+bool rates_take(struct rates *rates, const char *tenant, const char *subject, uint64_t now_ms);
+
+#endif

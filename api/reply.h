@@ -1,0 +1,13 @@
+/* reply.h — a filled reply becomes a response: the one place that writes headers. */
+#ifndef WHISTLED_REPLY_H
+#define WHISTLED_REPLY_H
+
+#include "request.h"
+
+/* Only inside libmicrohttpd's handler, once. */
+enum MHD_Result reply_send(struct request *request);
+
+/* Writes a refusal straight to the socket and says that the connection ends, where libmicrohttpd takes no reply any more. */
+void reply_send_raw(struct request *request, int fd);
+
+#endif

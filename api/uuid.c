@@ -1,0 +1,38 @@
+/* uuid.c — UUIDv7 (RFC 9562): 48 bits of milliseconds, the rest random. */
+#include "uuid.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/random.h>
+#include <time.h>
+
+static void write_hex(const unsigned char bytes[16], char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *text++ = '-';
+        *text++ = digits[bytes[i] >> 4];
+        *text++ = digits[bytes[i] & 15];
+    }
+    *text = '\0';
+}
+
+int uuid_new(char ret_text[UUID_SIZE])
+{
+    unsigned char bytes[16];
+    struct timespec now;
+    uint64_t ms;
+
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return -EAGAIN;
+    clock_gettime(CLOCK_REALTIME, &now);
+    ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
+    bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x70);
+    bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
+    write_hex(bytes, ret_text);
+    return 0;
+}

@@ -1,4 +1,4 @@
-/* auth.h — a bearer token becomes an actor. auth.c and keys.c are the only files that know libjwt. */
+/* auth.h — a bearer token becomes an actor. */
 #ifndef WHISTLED_AUTH_H
 #define WHISTLED_AUTH_H
 
@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Who calls, as the token says; what of it is true the database says. Lives in the token cache or in the request's arena;
- * texts that go to the database are ready-made array literals ({"dispatcher","leader"}). */
+/* Who calls, as the token says; what of it is true the database says. Lives in the token cache or in the request's
+ * arena; texts that go to the database are ready-made array literals ({"dispatcher","leader"}). */
 struct actor {
     const char *tenant;
     const char *subject;
@@ -25,7 +25,10 @@ struct auth_settings {
     const char *issuer, *audience;
     const char *claim_tenant, *claim_roles, *claim_org, *claim_areas; /* names; dots descend: realm_access.roles */
     unsigned leeway_s;
-    unsigned cache_entries;
+    unsigned cache_entries;   /* 0: 4096 */
+    const char *const *roles; /* contract.roles: the names behind the bits of actor.roles, at most 32 */
+    size_t n_roles;
+    void (*note)(const char *text); /* hears what of the keys was passed over or read again; NULL: nobody */
 };
 
 /* One per worker: its cache is its own. 0 or -Exxx with a sentence (malloc'ed) in reterr_text. */
@@ -33,10 +36,16 @@ int auth_new(const struct auth_settings *settings, struct auth **ret_auth, char 
 struct auth *auth_free(struct auth *auth);
 
 /* `header` is the Authorization header's value or NULL. Returns 0 with an actor that stays valid until the next call
- * of auth_check (copy what must live longer: actor_copy), or -EACCES; reterr_reason then is a short English text for the log and
- * WWW-Authenticate, never echoing the token. `now` in unix seconds. */
+ * of auth_check (copy what must live longer: actor_copy); -EACCES with a short English sentence (static, never the
+ * token) in reterr_reason for the log and WWW-Authenticate; or -ENOMEM, which says nothing about the token. `now` in
+ * unix seconds. */
 int auth_check(struct auth *auth, const char *header, int64_t now, const struct actor **ret_actor,
                const char **reterr_reason);
+
+/* Every check on a token by itself, also those after the first that fails: `say` hears its name and its fault, or NULL.
+ * 0 when the service would take it, -EACCES when not, or -ENOMEM. */
+int auth_explain(struct auth *auth, const char *token, int64_t now,
+                 void (*say)(void *context, const char *check, const char *fault), void *context);
 
 struct arena;
 struct actor *actor_copy(struct arena *arena, const struct actor *actor);

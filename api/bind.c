@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "array.h"
 #include "etag.h"
 #include "uuid.h"
 
@@ -26,32 +27,6 @@ static struct bound must(const char *text)
 static struct bound may(const char *text)
 {
     return (struct bound){.text = text};
-}
-
-const char *bind_array(struct arena *arena, const char *const *items, size_t n)
-{
-    size_t size = 3;
-    char *text, *end;
-
-    for (size_t i = 0; i < n; i++)
-        size += 2 * strlen(items[i]) + 3;
-    text = end = arena_alloc(arena, size);
-    if (!text)
-        return NULL;
-    *end++ = '{';
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            *end++ = ',';
-        *end++ = '"';
-        for (const char *c = items[i]; *c; c++) {
-            if (*c == '"' || *c == '\\')
-                *end++ = '\\';
-            *end++ = *c;
-        }
-        *end++ = '"';
-    }
-    *end = '}';
-    return text;
 }
 
 static const char *path_value(const struct request *request, const char *name)
@@ -109,7 +84,7 @@ static struct bound bind_list_parameter(struct request *request, const struct pa
             items[n++] = request->query_values[i];
     if (!n && parameter->fallback)
         items[n++] = parameter->fallback;
-    return n ? must(bind_array(request->arena, items, n)) : may(NULL);
+    return n ? must(array_literal(request->arena, items, n)) : may(NULL);
 }
 
 static struct bound bind_declared(struct request *request, unsigned index)
@@ -140,7 +115,7 @@ static struct bound bind_texts(struct arena *arena, const json_t *array)
         if (!items[i])
             items[i] = "";
     }
-    return must(items ? bind_array(arena, items, n) : NULL);
+    return must(items ? array_literal(arena, items, n) : NULL);
 }
 
 static struct bound bind_field(struct request *request, unsigned index)
@@ -212,7 +187,7 @@ static struct bound bind_op_roles(struct request *request)
     for (size_t i = 0; i < contract.n_roles && i < 32; i++)
         if (request->operation->roles & 1u << i)
             names[n++] = contract.roles[i];
-    return must(bind_array(request->arena, names, n));
+    return must(array_literal(request->arena, names, n));
 }
 
 static struct bound bind_if_match(struct request *request)

@@ -10,7 +10,4 @@ int bind_arguments(struct request *request, const struct statement *statement, c
 /* A declared parameter's text, or its default, or NULL: of a path, query or header parameter. The first, when repeated. */
 const char *bind_parameter(const struct request *request, const struct parameter *parameter);
 
-/* {"a","b"}: quoted so that every text survives. NULL when memory is out. */
-const char *bind_array(struct arena *arena, const char *const *items, size_t n);
-
 #endif

@@ -25,11 +25,9 @@ static const char *check_body(struct request *request)
 
     if (operation->raw_body)
         return NULL;
-    if (!request->body_size) {
-        if (operation->body_required)
-            fault(request, "", "required");
-        return NULL;
-    }
+    if (!request->body_size)
+        /* Nothing at all is no JSON text; a body that may be absent stands for {}. */
+        return operation->body_required ? "malformed_json" : NULL;
     if (!operation->body)
         return "unexpected_body";
     r = validate_parse(request->arena, request->body, request->body_size, &request->json, &code);
@@ -177,6 +175,16 @@ static void take_key(struct request *request)
         request->key = arena_strndup(request->arena, key, size);
 }
 
+/* The name of the whole: of the body's faults, of the cursor alone, or of the parameters. */
+static const char *summary(const struct request *request)
+{
+    const struct fault *first = &request->faults.items[0];
+
+    if (!first->pointer[0] || first->pointer[0] == '/')
+        return "invalid_body";
+    return !strcmp(first->code, "cursor_invalid") ? first->code : "invalid_parameters";
+}
+
 static void take_now(struct request *request)
 {
     static const struct schema moment = {.types = JSON_KIND_STRING, .format = FORMAT_DATE_TIME, .max_length = 64};
@@ -200,7 +208,7 @@ const char *check_request(struct request *request)
     if (!request->faults.n)
         take_page(request);
     if (request->faults.n)
-        return "invalid_body";
+        return summary(request);
     if (operation->if_match && !request->headers.values[HEADER_IF_MATCH])
         return "precondition_required";
     if (operation->waits)

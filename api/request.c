@@ -73,10 +73,15 @@ void request_finish(struct request *request)
     MHD_resume_connection(request->connection);
 }
 
+void request_refuse_with(struct request *request, const char *code, const char *detail)
+{
+    problem_fill(request, code, detail, detail ? strlen(detail) : 0, /* pointer= */ NULL);
+    request_finish(request);
+}
+
 void request_refuse(struct request *request, const char *code)
 {
-    problem_fill(request, code, /* detail= */ NULL, 0, /* pointer= */ NULL);
-    request_finish(request);
+    request_refuse_with(request, code, /* detail= */ NULL);
 }
 
 void request_answer(struct request *request, int status, const char *content_type, const char *body, size_t size)

@@ -89,6 +89,8 @@ void request_suspend(struct request *request);
 void request_finish(struct request *request);
 /* Refuses with a code of errors.def. */
 void request_refuse(struct request *request, const char *code);
+/* The same with members of one's own: a JSON object's text. */
+void request_refuse_with(struct request *request, const char *code, const char *detail);
 /* Runs one of the contract's statements by name; `done` in context of the worker's loop, with call->context the request.
  * `values` are the statement's arguments in order, as text; NULL: bound from the request by the contract, as for its own
  * statement. The result is cleared by the next query and at the end of the request. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "http.h"
+#include "log.h"
 #include "perform.h"
 
 enum {
@@ -145,10 +146,15 @@ static const char *text_or_null(const char *text)
     return text[0] ? text : NULL;
 }
 
-static int make_auth(struct worker *worker, char **reterr_text)
+/* What changes about keys while the service runs is the operator's news. */
+static void note_keys(const char *text)
 {
-    const struct config *config = worker->service->config;
-    const struct auth_settings settings = {
+    log_line(LOG_WARNING, "%s", text);
+}
+
+struct auth_settings worker_auth_settings(const struct config *config)
+{
+    return (struct auth_settings){
         .key_directory = text_or_null(config->key_dir),
         .jwks_file = text_or_null(config->jwks_file),
         .issuer = text_or_null(config->issuer),
@@ -159,7 +165,15 @@ static int make_auth(struct worker *worker, char **reterr_text)
         .claim_areas = config->claim_areas,
         .leeway_s = config->leeway_s,
         .cache_entries = TOKEN_CACHE,
+        .roles = contract.roles,
+        .n_roles = contract.n_roles,
+        .note = note_keys,
     };
+}
+
+static int make_auth(struct worker *worker, char **reterr_text)
+{
+    const struct auth_settings settings = worker_auth_settings(worker->service->config);
 
     return auth_new(&settings, &worker->auth, reterr_text);
 }

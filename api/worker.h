@@ -64,6 +64,8 @@ struct worker *worker_free(struct worker *worker);
  * tenant; `tenant` NULL: all. Never blocks; when memory is out the waiters hear of it at the end of their wait. */
 void worker_wake(struct worker *worker, const char *tenant, const char *keys);
 
+struct auth_settings worker_auth_settings(const struct config *config);
+
 uint64_t worker_clock_ms(void);
 uint64_t worker_clock_us(void);
 

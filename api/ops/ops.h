@@ -1,0 +1,14 @@
+/* ops.h — the operations that a statement cannot do; the contract names them in x-handler. */
+#ifndef WHISTLED_OPS_H
+#define WHISTLED_OPS_H
+
+struct request;
+
+void op_livez(struct request *request);
+void op_readyz(struct request *request);
+void op_openapi(struct request *request);
+void op_docs(struct request *request);
+void op_attachments_create(struct request *request);
+void op_attachments_get(struct request *request);
+
+#endif

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2034 # some of what is set here is read by script/server
 # Needs lib.sh. Sets PLACE (folder of all data), PG_USER, RUN_USER, SOCKET, OWNER_URL, SERVICE_URL, POSTGRES (process).
 
-PG_MARK=whistled.conf # in the data folder; says that the cluster was made by us, whole
+CLUSTER_MARK=whistled.conf # in the data folder; says that the cluster was made by us, whole
 
 # PostgreSQL refuses root, and the service needs no rights: each runs as a system user of its own when root calls.
 choose_users() {
@@ -48,15 +48,18 @@ choose_place() {
 }
 
 # Data of an earlier run stays its owner's: root goes on as that user, another user is told.
-keep_owner() {
+keep_owner() { # ARGUMENTS of the script
     local owner
-    settle pg
-    [ -d "$PLACE/pg" ] || return 0
-    owner=$(stat -c %U "$PLACE/pg")
-    [ "$owner" != "$PG_USER" ] || return 0
-    is_root || die "var/pg belongs to $owner: call script/server as root, as before, or let root remove var/."
-    PG_USER=$owner
-    RUN_USER=$owner
+    [ -d "$VAR/pg" ] || return 0
+    owner=$(stat -L -c %U "$VAR/pg")
+    if is_root && [ "$owner" != whistled-pg ] && [ "$owner" != root ]; then
+        warn "var/pg belongs to $owner, so the rest runs as that user."
+        "$ROOT/script/bootstrap" run
+        HOME=$(getent passwd "$owner" | cut -d: -f6) \
+            exec setpriv --reuid="$owner" --regid="$(id -g "$owner")" --init-groups "$0" "$@"
+    fi
+    is_root || [ "$owner" = "$(id -un)" ] ||
+        die "var/pg belongs to $owner: call script/server as root, as before, or let root remove var/."
 }
 
 # What lay in var/ while the users could still reach it moves along; var/ has a link to it.
@@ -106,7 +109,7 @@ pg_programs() {
 
 # Made beside and moved into place: a run that was cut off leaves no half cluster.
 make_cluster() {
-    [ ! -f "$PLACE/pg/$PG_MARK" ] || return 0
+    [ ! -f "$PLACE/pg/$CLUSTER_MARK" ] || return 0
     step "Making the database cluster in var/pg"
     need_space "$PLACE" 1024
     rm -rf "$PLACE/pg" "$PLACE/pg.new"
@@ -114,7 +117,7 @@ make_cluster() {
     if is_root; then chown "$PG_USER:" "$PLACE/pg.new"; fi
     (cd / && quietly "$LOGS/initdb.log" as "$PG_USER" "$PG_BIN/initdb" -D "$PLACE/pg.new" -U postgres -E UTF8 \
         --locale=C.UTF-8 --auth=peer --data-checksums) || die "initdb failed: $(tail -1 "$LOGS/initdb.log")"
-    as "$PG_USER" touch "$PLACE/pg.new/$PG_MARK"
+    as "$PG_USER" touch "$PLACE/pg.new/$CLUSTER_MARK"
     mv "$PLACE/pg.new" "$PLACE/pg"
 }
 
@@ -122,7 +125,7 @@ make_cluster() {
 # the kernel says; the service's user can be the service's role and nothing else.
 configure_cluster() {
     local user role
-    as "$PG_USER" tee "$PLACE/pg/$PG_MARK" >/dev/null <<EOF
+    as "$PG_USER" tee "$PLACE/pg/$CLUSTER_MARK" >/dev/null <<EOF
 listen_addresses = ''
 port = 5432
 unix_socket_directories = '$(printf '%s' "$SOCKET" | sed "s/'/''/g")'
@@ -134,8 +137,8 @@ full_page_writes = on
 jit = off
 log_line_prefix = '%m [%p] '
 EOF
-    grep -q "^include_if_exists = '$PG_MARK'" "$PLACE/pg/postgresql.conf" ||
-        echo "include_if_exists = '$PG_MARK'" | as "$PG_USER" tee -a "$PLACE/pg/postgresql.conf" >/dev/null
+    grep -q "^include_if_exists = '$CLUSTER_MARK'" "$PLACE/pg/postgresql.conf" ||
+        echo "include_if_exists = '$CLUSTER_MARK'" | as "$PG_USER" tee -a "$PLACE/pg/postgresql.conf" >/dev/null
     echo 'local all all peer map=whistled' | as "$PG_USER" tee "$PLACE/pg/pg_hba.conf" >/dev/null
     {
         for user in $(printf '%s\n' "$PG_USER" "$(id -un)" | sort -u); do
@@ -145,18 +148,31 @@ EOF
     } | as "$PG_USER" tee "$PLACE/pg/pg_ident.conf" >/dev/null
 }
 
-# What a killed run left: a server that still works on our data is stopped, a note of a dead one is removed.
+works_on_our_data() {
+    local data cwd
+    data=$(readlink -f "$PLACE/pg")
+    for cwd in /proc/$1/cwd; do # may be a star
+        [ "$(readlink "$cwd" 2>/dev/null)" != "$data" ] || return 0
+    done
+    return 1
+}
+
+# What a killed run left: a server that still works on our data is stopped; of a dead one the notes are removed, once the
+# last of its processes has noticed. PostgreSQL does so itself, but is misled by a number that was given to another.
 clear_leftovers() {
     local pid
     [ -f "$PLACE/pg/postmaster.pid" ] || return 0
     pid=$(head -1 "$PLACE/pg/postmaster.pid")
-    if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$PLACE/pg")" ]; then
+    if works_on_our_data "$pid"; then
         warn "A database server of an earlier run still works on var/pg; it is stopped first."
         (cd / && as "$PG_USER" "$PG_BIN/pg_ctl" -D "$PLACE/pg" -m fast -w -t 60 stop >/dev/null) ||
             die "The database server of an earlier run (process $pid) does not stop."
-    else
-        rm -f "$PLACE/pg/postmaster.pid"
     fi
+    for _ in {1..100}; do
+        works_on_our_data '*' || break
+        sleep 0.1
+    done
+    rm -f "$PLACE/pg/postmaster.pid" "$SOCKET/.s.PGSQL.5432" "$SOCKET/.s.PGSQL.5432.lock"
 }
 
 # Both servers are session leaders, so that Ctrl-C reaches this script alone and it stops them in order; should it be
@@ -176,7 +192,7 @@ start_postgres() {
     child INT "$PG_USER" "$PG_BIN/postgres" -D "$PLACE/pg" >>"$LOGS/postgres.log" 2>&1 </dev/null 9>&- &
     POSTGRES=$!
     local deadline=$((SECONDS + 120))
-    until "$PG_BIN/pg_isready" -q -h "$SOCKET" -p 5432; do
+    until "$PG_BIN/pg_isready" -q -U postgres -d postgres -h "$SOCKET" -p 5432; do
         kill -0 "$POSTGRES" 2>/dev/null || die "PostgreSQL did not start: $(tail -1 "$LOGS/postgres.log") (log: var/log/postgres.log)"
         [ $SECONDS -lt $deadline ] || die "PostgreSQL is not ready after two minutes (log: var/log/postgres.log)."
         sleep 0.1

@@ -20,6 +20,8 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
     struct request *request = cls;
 
     (void)kind;
+    if (request->worker->service->library_is_old)
+        guard_neighbours(&request->headers, name, name_size, value ? value : "", value_size);
     guard_header(&request->headers, request->arena, name, name_size, value ? value : "", value_size);
     return MHD_YES;
 }

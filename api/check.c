@@ -182,7 +182,7 @@ static const char *summary(const struct request *request)
 
     if (!first->pointer[0] || first->pointer[0] == '/')
         return "invalid_body";
-    return !strcmp(first->code, "cursor_invalid") ? first->code : "invalid_parameters";
+    return !strcmp(first->code, "cursor_invalid") ? first->code : "invalid_parameter";
 }
 
 static void take_now(struct request *request)

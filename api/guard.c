@@ -6,6 +6,8 @@
 
 #include "text.h"
 
+enum { MAX_LENGTH_DIGITS = 18 };
+
 /* LIST: may be sent in several lines. ONCE: a second line is a fault, for two readers could each take another. */
 enum repetition { ONCE, LIST };
 
@@ -109,6 +111,19 @@ void guard_header(struct headers *headers, struct arena *arena, const char *name
         keep(headers, arena, index, value, value_size);
 }
 
+void guard_neighbours(struct headers *headers, const char *name, size_t name_size, const char *value,
+                      size_t value_size)
+{
+    const char *end = value + value_size;
+    bool fine = value > name + name_size && value - (name + name_size) <= MAX_HEADER_BYTES;
+
+    /* CR and LF became NULs; the empty line behind the last header makes end[1] readable. */
+    fine = fine && (!headers->end || name == headers->end + 2) && !end[0] && !end[1];
+    headers->end = end;
+    if (!fine)
+        fail(headers, "bad_header");
+}
+
 /* host[:port]: an address in brackets, or letters, digits and -._~ and escapes. */
 static bool is_host(const char *host)
 {
@@ -139,11 +154,16 @@ static const char *check_host(const struct headers *headers, bool must)
     return is_host(host) ? NULL : "bad_host";
 }
 
+bool guard_is_length(const char *text)
+{
+    return *text && strlen(text) <= MAX_LENGTH_DIGITS && !text[strspn(text, "0123456789")];
+}
+
 static const char *read_length(const char *text, uint64_t *ret_length)
 {
     uint64_t length = 0;
 
-    if (!*text || strlen(text) > 18 || text[strspn(text, "0123456789")])
+    if (!guard_is_length(text))
         return "bad_framing";
     for (; *text; text++)
         length = length * 10 + (uint64_t)(*text - '0');
@@ -178,7 +198,8 @@ const char *guard_framing(const struct headers *headers, const char *version, st
     const char *code = headers->fault;
 
     *ret_framing = (struct framing){.length = 0};
-    if (!code && !old && strcmp(version, "HTTP/1.1") != 0)
+    /* HTTP/1.2 would be read as 1.1 (RFC 9110, 2.5). */
+    if (!code && !old && strncmp(version, "HTTP/1.", 7) != 0)
         code = "http_version";
     if (!code)
         code = check_host(headers, /* must= */ !old);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "admit.h"
 #include "connection.h"
@@ -91,6 +92,37 @@ static enum MHD_Result refuse_midway(struct request *request, const char *code)
     connection_linger(request->peer);
     reply_send_raw(request, request->peer->fd);
     return MHD_NO;
+}
+
+static void refuse_length(struct request *request)
+{
+    bool close;
+
+    request->begun = true;
+    (void)admit(request, "GET", "HTTP/1.1", &close);
+    (void)refuse_midway(request, "bad_framing");
+    /* What libmicrohttpd is about to write has nowhere to go any more. */
+    shutdown(request->peer->fd, SHUT_WR);
+}
+
+/* It does not say which connection it means: it is one whose header is being read and has such a line, and whichever of them
+ * it is, all would be refused for it. */
+void http_log(void *cls, const char *format, va_list arguments)
+{
+    struct worker *worker = cls;
+    struct connection *next;
+
+    (void)arguments;
+    if (!strstr(format, "Content-Length"))
+        return;
+    for (struct connection *peer = worker->connections.first[CONNECTION_HEADER]; peer; peer = next) {
+        struct request *request = peer->request;
+        const char *length = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Content-Length");
+
+        next = peer->next;
+        if (length && !guard_is_length(length) && !request->begun)
+            refuse_length(request);
+    }
 }
 
 static enum MHD_Result take_body(struct request *request, const char *data, size_t *size)

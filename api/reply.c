@@ -63,15 +63,11 @@ static struct MHD_Response *make(struct request *request)
     struct MHD_Response *response = reply->response;
     bool packed = false;
 
-    if (is_not_modified(request)) {
+    /* The body stays in the response: libmicrohttpd leaves it out, and tells its right length. */
+    if (is_not_modified(request))
         reply->status = 304;
-        reply->body.size = 0;
-        if (response)
-            MHD_destroy_response(response);
-        response = NULL;
-    }
     if (!response) {
-        if (reply->body.size >= GZIP_LEAST && is_text(reply->content_type))
+        if (reply->status != 304 && reply->body.size >= GZIP_LEAST && is_text(reply->content_type))
             packed = negotiate_gzip(request->headers.values[HEADER_ACCEPT_ENCODING]) && pack(&reply->body);
         response = MHD_create_response_from_buffer(reply->body.size, reply->body.data, MHD_RESPMEM_MUST_FREE);
         if (response)

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <microhttpd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -252,6 +253,7 @@ int serve_main(const struct config *config)
     raise_limits(config);
     server.search_path = startup_search_path();
     server.service.search_path = server.search_path;
+    server.service.library_is_old = !strcmp(MHD_get_version(), "0.9.75");
     server.service.router = router_new(contract.operations, contract.n_operations);
     if (server.search_path && server.service.router && validate_start() == 0)
         r = start(&server, config, &signals);

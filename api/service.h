@@ -19,6 +19,7 @@ struct service {
     struct router *router;
     struct binding **bindings; /* by operation.index; NULL for operations of C functions */
     unsigned char cursor_key[CURSOR_KEY_SIZE];
+    bool library_is_old;  /* libmicrohttpd 0.9.75: see guard_neighbours */
     struct jobs *jobs;    /* hears of committed writes */
     atomic_bool draining; /* not ready any more; waiters are answered, connections close after their reply */
 };

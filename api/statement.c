@@ -24,50 +24,10 @@ static const char *type_name(uint32_t oid)
     return "unknown";
 }
 
-/* The operation whose own it is; NULL for a statement that only the core runs. */
-static const struct operation *find_operation(const struct statement *statement)
-{
-    for (size_t i = 0; i < contract.n_operations; i++)
-        if (contract.operations[i].statement == statement)
-            return &contract.operations[i];
-    return NULL;
-}
-
-static const char *argument_name(const struct operation *operation, const struct argument *argument)
-{
-    static const char *const names[] = {
-        [ARGUMENT_TENANT] = "tenant",
-        [ARGUMENT_ACTOR] = "actor",
-        [ARGUMENT_ROLES] = "roles",
-        [ARGUMENT_OP_ROLES] = "op_roles",
-        [ARGUMENT_ORG] = "org",
-        [ARGUMENT_AREAS] = "areas",
-        [ARGUMENT_ACTION] = "action",
-        [ARGUMENT_ID] = "id",
-        [ARGUMENT_IDEMPOTENCY_KEY] = "idempotency_key",
-        [ARGUMENT_FINGERPRINT] = "fingerprint",
-        [ARGUMENT_IF_MATCH] = "if_match",
-        [ARGUMENT_REQUEST_ID] = "request_id",
-        [ARGUMENT_LANG] = "lang",
-        [ARGUMENT_NOW] = "now",
-        [ARGUMENT_CURSOR] = "cursor",
-        [ARGUMENT_LIMIT] = "limit",
-        [ARGUMENT_BODY] = "body",
-    };
-
-    if (argument->source == ARGUMENT_PARAMETER)
-        return operation ? operation->parameters[argument->index].name : "parameter";
-    if (argument->source == ARGUMENT_FIELD)
-        return operation && operation->body ? operation->body->properties[argument->index].name : "field";
-    return names[argument->source];
-}
-
 static void print_statement(const struct statement *statement)
 {
-    const struct operation *operation = find_operation(statement);
-
     for (size_t i = 0; i < statement->n_arguments; i++)
-        printf("-- $%zu %s %s\n", i + 1, argument_name(operation, &statement->arguments[i]),
+        printf("-- $%zu %s %s\n", i + 1, statement->argument_names[i],
                type_name(statement->argument_types[i]));
     printf("PREPARE \"%s\"", statement->name);
     for (size_t i = 0; i < statement->n_arguments; i++)

@@ -18,6 +18,7 @@
 enum {
     MAX_EVENTS = 256,
     LONGEST_TURN_MS = 1000,
+    DRAIN_TURN_MS = 20,
     CONNECTION_MEMORY = 16384, /* header, reply's header: twice what guard.h allows, so that the refusal is ours */
     TOKEN_CACHE = 4096,
     NOTICE_MS = 500, /* not ready, but still accepting: until whoever balances the load has seen it */
@@ -229,8 +230,8 @@ static struct MHD_Daemon *start_daemon(struct worker *worker)
 
     /* Not strict: its own refusals are pages of HTML; guard.c is stricter. Deadlines are ours too: connection.c. */
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, http_handle, worker, MHD_OPTION_LISTEN_SOCKET,
-        worker->listen_fd, MHD_OPTION_CONNECTION_LIMIT, connections ? connections : 1u,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, http_handle, worker,
+        MHD_OPTION_EXTERNAL_LOGGER, http_log, worker, MHD_OPTION_LISTEN_SOCKET, worker->listen_fd, MHD_OPTION_CONNECTION_LIMIT, connections ? connections : 1u,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_URI_LOG_CALLBACK, http_begin, worker,
         MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, http_complete, worker,
@@ -260,7 +261,7 @@ static void report(struct worker *worker)
 /* All that is due by time; how long the next turn may sleep. */
 static int tick(struct worker *worker)
 {
-    int timeout = LONGEST_TURN_MS;
+    int timeout = worker->phase == WORKER_RUNNING ? LONGEST_TURN_MS : DRAIN_TURN_MS;
 
     worker->now_ms = worker_clock_ms();
     timeout = waiters_tick(worker->waiters, worker->now_ms, timeout);

@@ -40,6 +40,7 @@ CREATE TABLE cases (
     reporter_private boolean NOT NULL DEFAULT false,
     reporter_contactable boolean NOT NULL DEFAULT false,
     reporters uuid[] NOT NULL DEFAULT '{}',
+    withdrawn uuid[] NOT NULL DEFAULT '{}',
     -- who answers for it
     handler uuid,
     first_contact uuid,
@@ -159,7 +160,8 @@ COMMENT ON COLUMN cases.reporter_phone IS 'First reporter: phone.';
 COMMENT ON COLUMN cases.reporter_anonymous IS 'First reporter: wants no name anywhere.';
 COMMENT ON COLUMN cases.reporter_private IS 'First reporter: only the street may see the name.';
 COMMENT ON COLUMN cases.reporter_contactable IS 'First reporter: may be asked.';
-COMMENT ON COLUMN cases.reporters IS 'Derived: people who reported it and did not take themselves off.';
+COMMENT ON COLUMN cases.reporters IS 'Derived: people who reported it, also by a case merged into it.';
+COMMENT ON COLUMN cases.withdrawn IS 'Derived: those of them who took themselves off; they still see it.';
 COMMENT ON COLUMN cases.handler IS 'The person who handles it at the source; null while tickets do.';
 COMMENT ON COLUMN cases.first_contact IS '首问: staff creator, else who accepted; never changes.';
 COMMENT ON COLUMN cases.first_handler IS '首办, when a person.';
@@ -354,6 +356,7 @@ CREATE TABLE external_refs (
 );
 SELECT spread('external_refs');
 CREATE INDEX external_refs_case ON external_refs (tenant, case_id);
+CREATE INDEX external_refs_number ON external_refs (tenant, number);
 COMMENT ON TABLE external_refs IS 'Numbers that other systems know a case by.';
 COMMENT ON COLUMN external_refs.tenant IS 'The subdistrict.';
 COMMENT ON COLUMN external_refs.system IS 'The other system.';

@@ -89,6 +89,8 @@ CREATE INDEX tickets_organisation ON tickets (tenant, organisation, issued_at, i
 CREATE INDEX tickets_organisation_state ON tickets (tenant, organisation, state, issued_at, id);
 CREATE INDEX tickets_issued ON tickets (tenant, issued_at, id);
 CREATE INDEX tickets_state ON tickets (tenant, state, issued_at, id);
+CREATE INDEX tickets_open_due ON tickets (tenant, organisation, (coalesce(finish_due_at, 'infinity')), id)
+    WHERE state NOT IN ('closed', 'returned', 'recalled');
 CREATE INDEX tickets_overdue ON tickets (tenant, overdue_at, id) WHERE overdue_at IS NOT NULL;
 CREATE INDEX tickets_clock ON tickets (tenant, clock_next_at) WHERE clock_next_at IS NOT NULL;
 COMMENT ON TABLE tickets IS '哨单: what one organisation is asked to do for a case.';
@@ -182,6 +184,7 @@ CREATE TABLE requests (
 SELECT spread('requests');
 CREATE INDEX requests_case ON requests (tenant, case_id, asked_at, id);
 CREATE INDEX requests_ticket ON requests (tenant, ticket_id) WHERE ticket_id IS NOT NULL;
+CREATE INDEX requests_asked ON requests (tenant, asked_at, id);
 CREATE INDEX requests_state ON requests (tenant, state, asked_at, id);
 CREATE INDEX requests_clock ON requests (tenant, clock_next_at) WHERE clock_next_at IS NOT NULL;
 -- The second line behind the machine: at most one pending of a kind per subject.

@@ -29,7 +29,5 @@ RETURN encode(
         52, 1), 53, 1), 'hex')::uuid;
 COMMENT ON FUNCTION uuid7(timestamptz) IS 'UUIDv7 (RFC 9562)';
 
-CREATE FUNCTION party(p_kind text, p_id text, p_name text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN p_id IS NOT NULL
-    THEN json_build_object('kind', p_kind, 'id', p_id, 'name', coalesce(p_name, p_id)) END;
-COMMENT ON FUNCTION party(text, text, text) IS 'Who: a person, an organisation or a role';
+-- Who, in a reply: a person (id: uuid), an organisation (id: code) or a role (id: its name).
+CREATE TYPE party AS (kind text, id text, name text);

@@ -65,7 +65,7 @@ static void log_loss(const struct db_connection *connection, const char *why)
     const char *kind = connection->write ? "write" : "read";
 
     if (connection->leaving)
-        log_line(LOG_INFO, "database: a %s connection is replaced", kind);
+        log_line(LOG_DEBUG, "database: a %s connection is replaced", kind);
     else if ((connection->failures & (connection->failures - 1)) == 0)
         log_line(LOG_WARNING, "database: a %s connection is lost: %.*s", kind, (int)strcspn(why, "\n"), why);
 }

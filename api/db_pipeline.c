@@ -204,9 +204,12 @@ int pipeline_send_setup(struct db_connection *connection)
     return r < 0 ? r : segment_close(connection);
 }
 
+/* The first line: that is what goes into a log. */
 static void copy_text(char *target, size_t size, const char *text)
 {
-    snprintf(target, size, "%s", text != NULL ? text : "");
+    if (text == NULL)
+        text = "";
+    snprintf(target, size, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
 static void segment_fail(struct db_segment *segment, const PGresult *result)

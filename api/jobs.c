@@ -40,6 +40,7 @@ struct job {
     struct lease lease;       /* drain, clock */
     struct lease sweep_lease; /* of the clock's thread */
     uint64_t due_ms;          /* the next drain or tick */
+    uint64_t rest_ms;         /* no drain before, whoever hints */
     uint64_t sweep_ms;
     pthread_t thread;
     bool started;
@@ -123,11 +124,14 @@ static void feed_turn(struct job *job, uint64_t now_ms)
         job->due_ms = job->lease.next_ms;
         return;
     }
-    if (now_ms < job->due_ms && !job->session.hinted)
+    if (job->session.hinted && job->due_ms > job->rest_ms)
+        job->due_ms = job->rest_ms;
+    if (now_ms < job->due_ms)
         return;
     job->session.hinted = false;
     n = run_leased(job, &job->lease, "SELECT outbox_drain($1, $2::bigint, $3::integer)", DRAIN_ROWS);
-    job->due_ms = now_ms + (n > 0 ? DRAIN_PAUSE_MS : DRAIN_POLL_MS);
+    job->rest_ms = now_ms + DRAIN_PAUSE_MS;
+    job->due_ms = n > 0 ? job->rest_ms : now_ms + DRAIN_POLL_MS;
 }
 
 static void *feed_main(void *context)

@@ -1,0 +1,104 @@
+/* test_db_group.c — which writes share a transaction, and in which order. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "db_internal.h"
+
+enum { N = 6 };
+
+struct queue {
+    struct db_link head;
+    struct db_call calls[N];
+};
+
+static void fill(struct queue *queue, unsigned n)
+{
+    memset(queue, 0, sizeof(*queue));
+    link_init(&queue->head);
+    for (unsigned i = 0; i < n; i++)
+        link_append(&queue->head, &queue->calls[i].link);
+}
+
+static void takes_up_to_the_limit_in_order(void **state)
+{
+    struct queue queue;
+    struct db_call *picked[GROUP_MAX];
+
+    (void)state;
+    fill(&queue, N);
+    assert_int_equal(db_pick_group(&queue.head, 4, picked), 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_ptr_equal(picked[i], &queue.calls[i]);
+    assert_int_equal(db_pick_group(&queue.head, 4, picked), 2);
+    assert_int_equal(db_pick_group(&queue.head, 4, picked), 0);
+}
+
+static void sorts_by_tenant_then_object(void **state)
+{
+    struct queue queue;
+    struct db_call *picked[GROUP_MAX];
+
+    (void)state;
+    fill(&queue, 5);
+    queue.calls[0].tenant = "b";
+    queue.calls[1].tenant = "a";
+    queue.calls[1].object = "2";
+    queue.calls[2].tenant = "a";
+    queue.calls[2].object = "1";
+    queue.calls[3].tenant = "a";
+    queue.calls[3].object = "1";
+    assert_int_equal(db_pick_group(&queue.head, GROUP_MAX, picked), 5);
+    assert_ptr_equal(picked[0], &queue.calls[4]); /* no tenant */
+    assert_ptr_equal(picked[1], &queue.calls[2]);
+    assert_ptr_equal(picked[2], &queue.calls[3]); /* equals as they came */
+    assert_ptr_equal(picked[3], &queue.calls[1]);
+    assert_ptr_equal(picked[4], &queue.calls[0]);
+}
+
+static void who_goes_alone_shares_with_nobody(void **state)
+{
+    struct queue queue;
+    struct db_call *picked[GROUP_MAX];
+
+    (void)state;
+    fill(&queue, 4);
+    queue.calls[1].alone = true;
+    queue.calls[2].solo = true;
+    assert_int_equal(db_pick_group(&queue.head, GROUP_MAX, picked), 2);
+    assert_ptr_equal(picked[0], &queue.calls[0]);
+    assert_ptr_equal(picked[1], &queue.calls[3]);
+    assert_int_equal(db_pick_group(&queue.head, GROUP_MAX, picked), 1);
+    assert_ptr_equal(picked[0], &queue.calls[1]);
+    assert_int_equal(db_pick_group(&queue.head, GROUP_MAX, picked), 1);
+    assert_ptr_equal(picked[0], &queue.calls[2]);
+    assert_true(link_empty(&queue.head));
+}
+
+static void removing_needs_no_list(void **state)
+{
+    struct queue queue;
+
+    (void)state;
+    fill(&queue, 2);
+    link_remove(&queue.calls[0].link);
+    link_remove(&queue.calls[0].link);
+    assert_ptr_equal(link_call(queue.head.next), &queue.calls[1]);
+    link_prepend(&queue.head, &queue.calls[0].link);
+    assert_ptr_equal(link_call(queue.head.next), &queue.calls[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_up_to_the_limit_in_order),
+        cmocka_unit_test(sorts_by_tenant_then_object),
+        cmocka_unit_test(who_goes_alone_shares_with_nobody),
+        cmocka_unit_test(removing_needs_no_list),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

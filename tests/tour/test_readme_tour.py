@@ -1,0 +1,89 @@
+"""The tour of both READMEs, block by block, as a newcomer would paste it, against the demonstration street.
+
+By default on a service of its own. WHISTLED_TOUR_TOKENS names the tokens.env of one that runs already, such as the containers'."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.contract import ROOT
+from support.postgres import Postgres
+from support.service import Service
+
+READMES = ("README.md", "README.zh-CN.md")
+# Between blocks, so that a failure names the block and each must leave the shell usable for the next.
+MARK = "=== block %d ==="
+
+
+def blocks(name: str) -> list[str]:
+    text = (ROOT / name).read_text()
+    found = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
+    assert len(found) >= 7, f"{name} has lost its tour"
+    return found
+
+
+def test_both_tell_the_same_tour():
+    """The words differ, the commands do not; comments are words."""
+    plain = [[re.sub(r"\s*# .*", "", block) for block in blocks(name)] for name in READMES]
+    assert plain[0] == plain[1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with var/tokens.env, as script/server leaves it."""
+    folder = tmp_path_factory.mktemp("tour")
+    (folder / "var").mkdir()
+    running = os.environ.get("WHISTLED_TOUR_TOKENS")
+    if running:
+        shutil.copy(running, folder / "var" / "tokens.env")
+        yield folder
+        return
+    postgres = Postgres()
+    postgres.start()
+    try:
+        postgres.create_database("main")
+        service = demonstration(postgres)
+        try:
+            (folder / "var" / "tokens.env").write_text(tokens(service))
+            yield folder
+        finally:
+            assert service.stop() == 0, service.log_text()[-4000:]
+    finally:
+        postgres.remove()
+
+
+def demonstration(postgres: Postgres) -> Service:
+    service = Service(postgres, "main", test_clock=0)
+    key = Path(service.environment["WHISTLED_KEY_DIR"]) / "demo.hs256"
+    key.write_bytes(b"the secret of the tour alone, long enough")
+    key.chmod(0o600)
+    assert service.run("migrate").returncode == 0
+    subprocess.run([str(ROOT / "script" / "demo")], env=service.environ(), check=True, timeout=120)
+    return service.start()
+
+
+def tokens(service: Service) -> str:
+    from support.service import BINARY
+
+    done = subprocess.run([str(ROOT / "script" / "tokens")], env=service.environ() | {"WHISTLED": str(BINARY)},
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_tour(name, folder):
+    script = ["set -euo pipefail"]
+    for number, block in enumerate(blocks(name), start=1):
+        script += [f"echo '{MARK % number}'", block]
+    done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, capture_output=True, text=True, timeout=120,
+                          env=os.environ | {"NO_PROXY": "*", "no_proxy": "*"})
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr}"
+    parts = re.split(r"=== block \d+ ===\n", done.stdout)[1:]
+    assert '"state":"issued"' in parts[3] or '"state":"whistled"' in parts[3]
+    assert '"state":"evaluating"' in parts[6]
+    assert '"state":"closed"' in parts[7] and "→ closed" in parts[7]
+    assert "null" not in re.sub(r'"comment":null', "", parts[3].splitlines()[1]), "the department was not woken"

@@ -102,7 +102,8 @@ int conninfo_make(const struct conninfo_settings *settings, struct conninfo *ret
 
     info.parsed = PQconninfoParse(settings->url, &problem);
     if (info.parsed == NULL) {
-        if (asprintf(reterr_text, "the database URL is not understood: %s", problem != NULL ? problem : "") < 0)
+        if (asprintf(reterr_text, "the database URL is not understood: %.*s",
+                     problem != NULL ? (int)strcspn(problem, "\n") : 0, problem != NULL ? problem : "") < 0)
             *reterr_text = NULL;
         PQfreemem(problem);
         return -EINVAL;

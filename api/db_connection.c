@@ -92,15 +92,16 @@ void connection_lost(struct db_connection *connection, const char *why)
     db_check_away(db);
 }
 
-static int make_conninfo(const struct db *db, struct conninfo *ret_info, char **reterr_text)
+static int make_conninfo(const struct db_connection *connection, struct conninfo *ret_info, char **reterr_text)
 {
+    const struct db *db = connection->db;
     const struct conninfo_settings settings = {
         .url = db->settings.url,
         .search_path = db->settings.search_path,
         .zone = db->settings.zone,
         .application_name = "whistled",
         .statement_timeout_ms = db->settings.statement_timeout_ms,
-        .rotation = db->rotation,
+        .rotation = connection->rotation,
     };
 
     return conninfo_make(&settings, ret_info, reterr_text);
@@ -121,7 +122,7 @@ static void connection_start(struct db_connection *connection)
     connection->state = CONNECTION_CONNECTING;
     connection->give_up_at_ms = connection->db->now_ms + CONNECT_TIMEOUT_MS;
     connection_forget(connection);
-    if (make_conninfo(connection->db, &info, &problem) < 0) {
+    if (make_conninfo(connection, &info, &problem) < 0) {
         connection_lost(connection, problem != NULL ? problem : "out of memory");
         free(problem);
         return;
@@ -218,7 +219,7 @@ void connection_tick(struct db_connection *connection, uint64_t *next_ms)
     case CONNECTION_CONNECTING:
     case CONNECTION_SETTING_UP:
         if (db->now_ms >= connection->give_up_at_ms) {
-            db->rotation++;
+            connection->rotation++;
             connection_lost(connection, "no answer while connecting");
         }
         sooner(next_ms, connection->state == CONNECTION_DOWN ? connection->retry_at_ms : connection->give_up_at_ms);
@@ -283,7 +284,7 @@ static int describe(struct db_connection *connection, const struct statement *st
 static int connect_first(struct db_connection *connection, char **reterr_text)
 {
     struct conninfo info;
-    int r = make_conninfo(connection->db, &info, reterr_text);
+    int r = make_conninfo(connection, &info, reterr_text);
 
     if (r < 0)
         return r;

@@ -63,6 +63,7 @@ struct db_connection {
     int watched_fd;
     uint32_t watched; /* epoll events */
     uint64_t retry_at_ms, give_up_at_ms, heard_ms;
+    unsigned rotation; /* of a list of hosts: past those that never answered */
     unsigned failures; /* attempts to connect since it last stood */
 };
 

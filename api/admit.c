@@ -89,7 +89,8 @@ static const char *check_route(struct request *request, enum route route)
         return "no_such_route";
     if (route == ROUTE_NO_METHOD)
         return "method_not_allowed";
-    if (request->operation->encoder && !negotiate_accepts(request->headers.values[HEADER_ACCEPT], "application", "json"))
+    if (request->operation->encoder &&
+        !negotiate_accepts(request->headers.values[HEADER_ACCEPT], "application", "json"))
         return "not_acceptable";
     return NULL;
 }

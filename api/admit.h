@@ -4,8 +4,8 @@
 
 #include "request.h"
 
-/* Framing, size, type, route, format, token, role, rate. NULL when the request may go on; otherwise a code of errors.def, and
- * ret_close says that nothing behind this header can be trusted. */
+/* Framing, size, type, route, format, token, role, rate. NULL when the request may go on; otherwise a code of
+ * errors.def, and ret_close says that nothing behind this header can be trusted. */
 const char *admit(struct request *request, const char *method, const char *version, bool *ret_close);
 /* Bytes that a body may have: the operation's, or those of any JSON body as long as there is no operation. */
 size_t admit_max_body(const struct request *request);

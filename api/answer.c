@@ -78,8 +78,8 @@ static void fill_object(struct request *request, const struct binding *binding, 
         return;
     }
     if (binding->version >= 0)
-        reply->etag = etag_make(request->arena, integer_at(result, 0, binding->version, 0), reply->body.data,
-                                reply->body.size);
+        reply->etag =
+            etag_make(request->arena, integer_at(result, 0, binding->version, 0), reply->body.data, reply->body.size);
     else if (!request->operation->personal)
         reply->etag = etag_make(request->arena, /* version= */ -1, reply->body.data, reply->body.size);
 }

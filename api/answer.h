@@ -1,4 +1,5 @@
-/* answer.h — a statement's rows become the reply: object, list or refusal, steered by the columns with an underscore. */
+/* answer.h — a statement's rows become the reply: object, list or refusal, steered by the columns with an underscore.
+ */
 #ifndef WHISTLED_ANSWER_H
 #define WHISTLED_ANSWER_H
 

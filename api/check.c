@@ -30,13 +30,13 @@ static const char *check_body(struct request *request)
         return operation->body_required ? "malformed_json" : NULL;
     if (!operation->body)
         return "unexpected_body";
-    r = validate_parse(request->arena, request->body, request->body_size, &request->json, &code);
+    r = validate_parse(request->body, request->body_size, &request->json, &code);
     if (r == -EINVAL) {
         fault(request, "", code);
         return NULL;
     }
     if (r)
-        return code ? code : "malformed_json";
+        return r == -ENOMEM ? "unavailable" : "malformed_json";
     request->json_text = request->body;
     validate_json(operation->body, request->json, request->arena, &request->faults);
     return NULL;

@@ -4,8 +4,8 @@
 
 #include "request.h"
 
-/* Parses what the statement will need on the way. NULL when all is well; otherwise a code of errors.def, with the faults in
- * request->faults. */
+/* Parses what the statement will need on the way. NULL when all is well; otherwise a code of errors.def, with the
+ * faults in request->faults. */
 const char *check_request(struct request *request);
 
 #endif

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <libpq-fe.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 enum kind { TEXT, SECRET, NUMBER, SWITCH };
 
 struct setting {
-    const char *name; /* database_url: flag --database-url, environment WHISTLED_DATABASE_URL */
+    const char *name;        /* database_url: flag --database-url, environment WHISTLED_DATABASE_URL */
     const char *environment; /* when it is not WHISTLED_<NAME> */
     enum kind kind;
     size_t offset;
@@ -27,16 +28,19 @@ struct setting {
 
 static const struct setting settings[] = {
     {AT(listen), .kind = TEXT, .fallback = "127.0.0.1:8080", .help = "address and port of the API"},
-    {AT(metrics_listen), .kind = TEXT, .fallback = "127.0.0.1:8081", .help = "address and port of /metrics; empty: none"},
+    {AT(metrics_listen), .kind = TEXT, .fallback = "127.0.0.1:8081",
+     .help = "address and port of /metrics; empty: none"},
     {AT(database_url), .kind = SECRET, .fallback = "", .help = "the service's own, unprivileged connection"},
-    {AT(migrate_url), .environment = "DATABASE_URL", .kind = SECRET, .fallback = "", .help = "the owner's, for migrate"},
+    {AT(migrate_url), .environment = "DATABASE_URL", .kind = SECRET, .fallback = "",
+     .help = "the owner's, for migrate"},
     {AT(service_role), .kind = TEXT, .fallback = "whistled", .help = "role that migrate grants to"},
     {AT(workers), .kind = NUMBER, .fallback = "0", .maximum = 256, .help = "threads; 0: one for each core"},
     {AT(read_connections), .kind = NUMBER, .fallback = "2", .minimum = 1, .maximum = 64, .help = "for each worker"},
     {AT(write_connections), .kind = NUMBER, .fallback = "2", .minimum = 1, .maximum = 64, .help = "for each worker"},
     {AT(queue_limit), .kind = NUMBER, .fallback = "2048", .minimum = 1, .maximum = 1000000,
      .help = "statements waiting in one worker; more are answered 503"},
-    {AT(group_limit), .kind = NUMBER, .fallback = "32", .minimum = 1, .maximum = 32, .help = "writes in one transaction"},
+    {AT(group_limit), .kind = NUMBER, .fallback = "32", .minimum = 1, .maximum = 32,
+     .help = "writes in one transaction"},
     {AT(request_timeout_ms), .kind = NUMBER, .fallback = "5000", .minimum = 100, .maximum = 600000,
      .help = "for the database's answer"},
     {AT(header_timeout_ms), .kind = NUMBER, .fallback = "10000", .minimum = 100, .maximum = 600000,
@@ -247,25 +251,22 @@ int config_check(const struct config *config, char **reterr_text)
     return 0;
 }
 
-/* The password of a URL (between the user's colon and the host's @) or of key=value words. */
+/* As libpq understands it, so that no way of writing a password is overlooked. */
 static void print_secret(const char *value, FILE *out)
 {
-    const char *scheme = strstr(value, "://");
-    const char *word = strcasestr(value, "password=");
-    const char *start = word ? word + strlen("password=") : NULL;
-    const char *end = start ? start + strcspn(start, " &") : NULL;
+    PQconninfoOption *options = PQconninfoParse(value, /* errmsg= */ NULL);
 
-    if (scheme && !word) {
-        const char *at = strchr(scheme + 3, '@');
-        const char *colon = at ? memchr(scheme + 3, ':', (size_t)(at - scheme - 3)) : NULL;
+    if (!options)
+        fprintf(out, "(not understood)");
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        /* libpq's own mark of what is not to be shown. */
+        bool hidden = option->dispchar[0] == '*' || strstr(option->keyword, "password");
 
-        start = colon ? colon + 1 : NULL;
-        end = at;
+        if (option->val)
+            fprintf(out, "%s=%s ", option->keyword, hidden ? "******" : option->val);
     }
-    if (start)
-        fprintf(out, "%.*s******%s\n", (int)(start - value), value, end);
-    else
-        fprintf(out, "%s\n", value);
+    fprintf(out, "\n");
+    PQconninfoFree(options);
 }
 
 void config_print(const struct config *config, FILE *out)

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Texts point into the environment, the arguments or the table of defaults; nothing is freed. An empty text is unset. */
+/* Texts point into the environment, the arguments or the table of defaults; nothing is freed. An empty text is unset.
+ */
 struct config {
     const char *listen, *metrics_listen;
     const char *database_url, *migrate_url, *service_role;
@@ -22,8 +23,8 @@ struct config {
     bool test_clock;
 };
 
-/* Reads defaults, then the environment, then flags. Flags it knows are taken out of argv (and *argc lowered); all others
- * stay for the caller. Returns 0, or -EINVAL with a sentence (malloc'ed) in reterr_text. */
+/* Reads defaults, then the environment, then flags. Flags it knows are taken out of argv (and *argc lowered); all
+ * others stay for the caller. Returns 0, or -EINVAL with a sentence (malloc'ed) in reterr_text. */
 int config_load(int *argc, char **argv, struct config *ret_config, char **reterr_text);
 
 /* What no single value can say: loopback under the tests' clock, one log level out of four. As above. */

@@ -76,7 +76,8 @@ void connection_enter(struct connection *connection, enum connection_phase phase
     append_connection(connection);
 }
 
-/* A client that only closed its sending side still reads: what waits for news is answered now, everything else goes on. */
+/* A client that only closed its sending side still reads: what waits for news is answered now, everything else goes on.
+ */
 static void gone(struct event_source *source, uint32_t events)
 {
     struct connection *connection = (struct connection *)source;

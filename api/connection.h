@@ -1,4 +1,5 @@
-/* connection.h — clients' connections: each in one phase, each phase with one deadline, and who goes away is noticed. */
+/* connection.h — clients' connections: each in one phase, each phase with one deadline, and who goes away is noticed.
+ */
 #ifndef WHISTLED_CONNECTION_H
 #define WHISTLED_CONNECTION_H
 

@@ -1,10 +1,12 @@
-/* cursor.h — a list's cursor: what the statement put in `_cursor`, sealed so that nobody makes one up or takes it elsewhere. */
+/* cursor.h — a list's cursor: what the statement put in `_cursor`, sealed so that nobody makes one up or takes it
+ * elsewhere. */
 #ifndef WHISTLED_CURSOR_H
 #define WHISTLED_CURSOR_H
 
 #include "request.h"
 
-/* What a cursor is good for: the same operation, tenant, person and filters, in any order and whatever the page's size. */
+/* What a cursor is good for: the same operation, tenant, person and filters, in any order and whatever the page's size.
+ */
 struct cursor_scope {
     const unsigned char *key; /* CURSOR_KEY_SIZE bytes, the same in every instance */
     const char *operation, *tenant, *subject;

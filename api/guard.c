@@ -111,8 +111,7 @@ void guard_header(struct headers *headers, struct arena *arena, const char *name
         keep(headers, arena, index, value, value_size);
 }
 
-void guard_neighbours(struct headers *headers, const char *name, size_t name_size, const char *value,
-                      size_t value_size)
+void guard_neighbours(struct headers *headers, const char *name, size_t name_size, const char *value, size_t value_size)
 {
     const char *end = value + value_size;
     bool fine = value > name + name_size && value - (name + name_size) <= MAX_HEADER_BYTES;
@@ -134,8 +133,7 @@ static bool is_host(const char *host)
         if (*end++ != ']')
             return false;
     } else {
-        while (*end && *end != ':' && ((unsigned char)*end < 0x80) &&
-               (text_is_token(end, 1) || strchr("(),;=", *end)))
+        while (*end && *end != ':' && ((unsigned char)*end < 0x80) && (text_is_token(end, 1) || strchr("(),;=", *end)))
             end++;
     }
     if (end == host)

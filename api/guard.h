@@ -19,9 +19,9 @@ enum {
 
 /* A request target taken apart; everything in the arena, decoded and valid UTF-8. */
 struct target {
-    bool asterisk;         /* OPTIONS * */
-    const char *path;      /* as sent, without query */
-    const char *query;     /* as sent, "" when none */
+    bool asterisk;     /* OPTIONS * */
+    const char *path;  /* as sent, without query */
+    const char *query; /* as sent, "" when none */
     const char *segments[MAX_SEGMENTS];
     size_t n_segments;
     const char **names, **values; /* of the query, in order */
@@ -66,9 +66,10 @@ struct headers {
     const char *end;   /* of the line before, in the connection's memory; see guard_neighbours */
 };
 
-/* libmicrohttpd 0.9.75 cuts a value at a NUL and glues folded lines together, and neither shows in the value; but it leaves the
- * lines where they were received. So: value and next name must stand where a plain `name: value CR LF` puts them. Only for that
- * version, whose memory looks so; later ones refuse both themselves. To be called before guard_header. */
+/* libmicrohttpd 0.9.75 cuts a value at a NUL and glues folded lines together, and neither shows in the value; but it
+ * leaves the lines where they were received. So: value and next name must stand where a plain `name: value CR LF` puts
+ * them. Only for that version, whose memory looks so; later ones refuse both themselves. To be called before
+ * guard_header. */
 void guard_neighbours(struct headers *headers, const char *name, size_t name_size, const char *value,
                       size_t value_size);
 

@@ -105,8 +105,8 @@ static void refuse_length(struct request *request)
     shutdown(request->peer->fd, SHUT_WR);
 }
 
-/* It does not say which connection it means: it is one whose header is being read and has such a line, and whichever of them
- * it is, all would be refused for it. */
+/* It does not say which connection it means: it is one whose header is being read and has such a line, and whichever of
+ * them it is, all would be refused for it. */
 void http_log(void *cls, const char *format, va_list arguments)
 {
     struct worker *worker = cls;

@@ -10,8 +10,8 @@ void *http_begin(void *cls, const char *target, struct MHD_Connection *connectio
 enum MHD_Result http_handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
                             const char *version, const char *upload, size_t *upload_size, void **request);
 void http_complete(void *cls, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code);
-/* libmicrohttpd's own complaints. They are not logged; but a Content-Length that it refuses, it refuses with two heads in one
- * reply, so ours goes out before it. */
+/* libmicrohttpd's own complaints. They are not logged; but a Content-Length that it refuses, it refuses with two heads
+ * in one reply, so ours goes out before it. */
 void http_log(void *cls, const char *format, va_list arguments);
 /* Leaves escapes alone: guard.c decodes, and %00 cuts nothing off. */
 size_t http_unescape(void *cls, struct MHD_Connection *connection, char *text);

@@ -14,8 +14,8 @@ struct listen_address {
 int listen_parse(const char *text, struct listen_address *ret_address);
 bool listen_is_loopback(const struct listen_address *address);
 
-/* `n` bound sockets that share the port by SO_REUSEPORT; not listening yet: listen_open does that. Returns 0, or -Exxx with a
- * sentence (malloc'ed) in reterr_text. The caller closes what is in ret_fds. */
+/* `n` bound sockets that share the port by SO_REUSEPORT; not listening yet: listen_open does that. Returns 0, or -Exxx
+ * with a sentence (malloc'ed) in reterr_text. The caller closes what is in ret_fds. */
 int listen_bind(const char *text, unsigned n, int *ret_fds, char **reterr_text);
 int listen_open(const int *fds, unsigned n);
 

@@ -45,7 +45,8 @@ static const struct error_entry *find_entry(const char *code)
 
 const struct error_entry *problem_entry(const char *code)
 {
-    static const struct error_entry bug = {.code = "internal", .status = 500, .zh = "服务内部错误", .en = "A fault of ours"};
+    static const struct error_entry bug = {
+        .code = "internal", .status = 500, .zh = "服务内部错误", .en = "A fault of ours"};
     const struct error_entry *entry = code ? find_entry(code) : NULL;
 
     if (!entry)

@@ -7,8 +7,8 @@
 /* A row of the catalogue; never NULL: an unknown code is a bug of ours and becomes `internal`. */
 const struct error_entry *problem_entry(const char *code);
 
-/* Fills the reply. `detail` is a JSON object's text whose members are merged in, `pointer` the field meant; both may be NULL.
- * Faults collected in the request become `errors`. */
+/* Fills the reply. `detail` is a JSON object's text whose members are merged in, `pointer` the field meant; both may be
+ * NULL. Faults collected in the request become `errors`. */
 void problem_fill(struct request *request, const char *code, const char *detail, size_t detail_size,
                   const char *pointer);
 

@@ -187,7 +187,8 @@ void reply_send_raw(struct request *request, int fd)
     struct buffer out = {.size = 0};
     char line[64];
 
-    snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\n", reply->status, MHD_get_reason_phrase_for((unsigned)reply->status));
+    snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\n", reply->status,
+             MHD_get_reason_phrase_for((unsigned)reply->status));
     buffer_add_text(&out, line);
     add_line(&out, "Content-Type", reply->content_type);
     snprintf(line, sizeof line, "%zu", reply->body.size);

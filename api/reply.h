@@ -7,7 +7,8 @@
 /* Only inside libmicrohttpd's handler, once. */
 enum MHD_Result reply_send(struct request *request);
 
-/* Writes a refusal straight to the socket and says that the connection ends, where libmicrohttpd takes no reply any more. */
+/* Writes a refusal straight to the socket and says that the connection ends, where libmicrohttpd takes no reply any
+ * more. */
 void reply_send_raw(struct request *request, int fd);
 
 #endif

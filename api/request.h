@@ -62,8 +62,8 @@ struct request {
     unsigned wait_s;
     uint64_t begun_us, deadline_ms;
     struct db_call call;
-    bool begun;     /* the handler's first call was made */
-    bool suspended; /* the connection is out of libmicrohttpd's hands */
+    bool begun;          /* the handler's first call was made */
+    bool suspended;      /* the connection is out of libmicrohttpd's hands */
     const char *refusal; /* decided at the headers, answered once the body was read away */
     struct faults faults;
     struct reply reply;
@@ -71,9 +71,10 @@ struct request {
     struct waiter *waiter; /* while it hangs under Prefer: wait */
     void *state;           /* of an operation's own function */
 
-    /* x-raw-body: the operation's function is called when admit() and the header checks have passed, before any byte of the
-     * body, and sets these (or refuses). Then each piece comes as it arrives; a result below 0 means that the function has refused
-     * and the rest is read away. body_end is called once all are there and answers, now or later. */
+    /* x-raw-body: the operation's function is called when admit() and the header checks have passed, before any byte of
+     * the body, and sets these (or refuses). Then each piece comes as it arrives; a result below 0 means that the
+     * function has refused and the rest is read away. body_end is called once all are there and answers, now or later.
+     */
     int (*body_chunk)(struct request *request, const char *data, size_t size);
     void (*body_end)(struct request *request);
     void (*release)(struct request *request); /* in any case, from request_free: the state goes */
@@ -91,9 +92,9 @@ void request_finish(struct request *request);
 void request_refuse(struct request *request, const char *code);
 /* The same with members of one's own: a JSON object's text. */
 void request_refuse_with(struct request *request, const char *code, const char *detail);
-/* Runs one of the contract's statements by name; `done` in context of the worker's loop, with call->context the request.
- * `values` are the statement's arguments in order, as text; NULL: bound from the request by the contract, as for its own
- * statement. The result is cleared by the next query and at the end of the request. */
+/* Runs one of the contract's statements by name; `done` in context of the worker's loop, with call->context the
+ * request. `values` are the statement's arguments in order, as text; NULL: bound from the request by the contract, as
+ * for its own statement. The result is cleared by the next query and at the end of the request. */
 void request_query(struct request *request, const char *statement, const char *const *values,
                    void (*done)(struct db_call *call));
 /* The same for a statement at hand. Returns 0, or -ENOMEM (then nothing was queued). */

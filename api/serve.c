@@ -233,8 +233,7 @@ static int start(struct server *server, const struct config *config, const sigse
 
 static void run(struct server *server, const struct config *config, const sigset_t *signals)
 {
-    log_line(LOG_INFO, "whistled %s listens on %s with %u workers", contract.version, config->listen,
-             config->workers);
+    log_line(LOG_INFO, "whistled %s listens on %s with %u workers", contract.version, config->listen, config->workers);
     while (!take_signal(signals, 3600 * 1000))
         ;
     log_line(LOG_INFO, "draining: requests that run have %u ms", config->drain_timeout_ms);

@@ -56,8 +56,7 @@ static int connect_database(const struct config *config, const char *search_path
     if (!*ret_connection)
         return -ENOMEM;
     if (PQstatus(*ret_connection) != CONNECTION_OK)
-        return fail_connection(-EAGAIN, reterr_text, "The database cannot be reached",
-                               PQerrorMessage(*ret_connection));
+        return fail_connection(-EAGAIN, reterr_text, "The database cannot be reached", PQerrorMessage(*ret_connection));
     return 0;
 }
 
@@ -76,7 +75,8 @@ static int check_schema(PGconn *connection, char **reterr_text)
         r = fail_connection(-EAGAIN, reterr_text, "The database does not answer", PQerrorMessage(connection));
     else if (strcmp(PQgetvalue(result, 0, 0), "t") != 0)
         r = fail(-EAGAIN, reterr_text,
-                 "The database is not ready for this build: schema %s is missing. Run `whistled migrate` first.", schema);
+                 "The database is not ready for this build: schema %s is missing. Run `whistled migrate` first.",
+                 schema);
     PQclear(result);
     return r;
 }
@@ -100,8 +100,7 @@ static int read_cursor_key(PGconn *connection, unsigned char *ret_key, char **re
         return fail(-EINVAL, reterr_text, "This build has no statement system.cursor_key.");
     result = PQexecParams(connection, statement->sql, 0, NULL, NULL, NULL, NULL, /* binary= */ 1);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        r = fail_connection(-EAGAIN, reterr_text, "The key of the cursors cannot be read",
-                            PQerrorMessage(connection));
+        r = fail_connection(-EAGAIN, reterr_text, "The key of the cursors cannot be read", PQerrorMessage(connection));
     else if (PQntuples(result) != 1 || PQgetlength(result, 0, 0) < CURSOR_KEY_SIZE)
         r = fail(-EAGAIN, reterr_text, "The key of the cursors is missing: run `whistled migrate` first.");
     else

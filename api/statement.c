@@ -13,9 +13,19 @@ static const char *type_name(uint32_t oid)
         uint32_t oid;
         const char *name;
     } types[] = {
-        {16, "boolean"},    {20, "bigint"},   {23, "integer"},       {25, "text"},           {701, "double precision"},
-        {1009, "text[]"},   {1016, "bigint[]"}, {1022, "double precision[]"}, {1082, "date"}, {1184, "timestamptz"},
-        {2950, "uuid"},     {2951, "uuid[]"}, {3802, "jsonb"},
+        {16, "boolean"},
+        {20, "bigint"},
+        {23, "integer"},
+        {25, "text"},
+        {701, "double precision"},
+        {1009, "text[]"},
+        {1016, "bigint[]"},
+        {1022, "double precision[]"},
+        {1082, "date"},
+        {1184, "timestamptz"},
+        {2950, "uuid"},
+        {2951, "uuid[]"},
+        {3802, "jsonb"},
     };
 
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -27,8 +37,7 @@ static const char *type_name(uint32_t oid)
 static void print_statement(const struct statement *statement)
 {
     for (size_t i = 0; i < statement->n_arguments; i++)
-        printf("-- $%zu %s %s\n", i + 1, statement->argument_names[i],
-               type_name(statement->argument_types[i]));
+        printf("-- $%zu %s %s\n", i + 1, statement->argument_names[i], type_name(statement->argument_types[i]));
     printf("PREPARE \"%s\"", statement->name);
     for (size_t i = 0; i < statement->n_arguments; i++)
         printf("%s%s", i ? ", " : " (", type_name(statement->argument_types[i]));

@@ -17,7 +17,8 @@ void text_trim(const char **text, size_t *size);
 
 /* No padding. `ret_text` has room for (size * 4 + 2) / 3 + 1. Returns the length. */
 size_t text_base64url(const void *data, size_t size, char *ret_text);
-/* Strict: no padding, no foreign character, spare bits zero. `ret_data` has room for size * 3 / 4. Returns the length or -EINVAL. */
+/* Strict: no padding, no foreign character, spare bits zero. `ret_data` has room for size * 3 / 4. Returns the length
+ * or -EINVAL. */
 long text_base64url_decode(const char *text, size_t size, unsigned char *ret_data);
 
 #endif

@@ -37,7 +37,8 @@ struct waiters {
     struct hook *buckets[BUCKETS];
 };
 
-struct waiters *waiters_new(unsigned limit, void (*again)(struct request *request), void (*over)(struct request *request))
+struct waiters *waiters_new(unsigned limit, void (*again)(struct request *request),
+                            void (*over)(struct request *request))
 {
     struct waiters *waiters = calloc(1, sizeof *waiters);
 
@@ -80,7 +81,8 @@ static void hook_out(struct hook *hook)
         hook->next->place = hook->place;
 }
 
-/* The end of the wait that was asked for, a little early so that the answer is there in time; never behind the token's. */
+/* The end of the wait that was asked for, a little early so that the answer is there in time; never behind the token's.
+ */
 static uint64_t deadline_of(const struct request *request)
 {
     uint64_t now_ms = request->worker->now_ms;

@@ -229,13 +229,14 @@ static struct MHD_Daemon *start_daemon(struct worker *worker)
     unsigned connections = config->max_connections / config->workers;
 
     /* Not strict: its own refusals are pages of HTML; guard.c is stricter. Deadlines are ours too: connection.c. */
-    return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, http_handle, worker,
-        MHD_OPTION_EXTERNAL_LOGGER, http_log, worker, MHD_OPTION_LISTEN_SOCKET, worker->listen_fd, MHD_OPTION_CONNECTION_LIMIT, connections ? connections : 1u,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
-        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_URI_LOG_CALLBACK, http_begin, worker,
-        MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, http_complete, worker,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_notify, worker, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, http_handle,
+                            worker, MHD_OPTION_EXTERNAL_LOGGER, http_log, worker, MHD_OPTION_LISTEN_SOCKET,
+                            worker->listen_fd, MHD_OPTION_CONNECTION_LIMIT, connections ? connections : 1u,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                            MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 0,
+                            MHD_OPTION_URI_LOG_CALLBACK, http_begin, worker, MHD_OPTION_UNESCAPE_CALLBACK,
+                            http_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, http_complete, worker,
+                            MHD_OPTION_NOTIFY_CONNECTION, connection_notify, worker, MHD_OPTION_END);
 }
 
 static int daemon_timeout(struct worker *worker, int most)

@@ -49,8 +49,8 @@ struct worker {
     atomic_bool stop;
 };
 
-/* Everything but the thread. 0, or -Exxx with a sentence (malloc'ed) in reterr_text. `listen_fd` stays the caller's until
- * worker_start; a worker made without success leaves nothing behind. */
+/* Everything but the thread. 0, or -Exxx with a sentence (malloc'ed) in reterr_text. `listen_fd` stays the caller's
+ * until worker_start; a worker made without success leaves nothing behind. */
 int worker_new(const struct service *service, unsigned index, int listen_fd, struct worker **ret_worker,
                char **reterr_text);
 int worker_start(struct worker *worker);
@@ -60,8 +60,9 @@ void worker_join(struct worker *worker);
 /* Joins the thread, if it ran, and frees. */
 struct worker *worker_free(struct worker *worker);
 
-/* From any thread: what waits under these keys of the tenant ("o:dept,g:grid") runs its statement again. `keys` NULL: all of the
- * tenant; `tenant` NULL: all. Never blocks; when memory is out the waiters hear of it at the end of their wait. */
+/* From any thread: what waits under these keys of the tenant ("o:dept,g:grid") runs its statement again. `keys` NULL:
+ * all of the tenant; `tenant` NULL: all. Never blocks; when memory is out the waiters hear of it at the end of their
+ * wait. */
 void worker_wake(struct worker *worker, const char *tenant, const char *keys);
 
 struct auth_settings worker_auth_settings(const struct config *config);

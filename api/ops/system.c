@@ -26,9 +26,9 @@ void op_livez(struct request *request)
 static void answer_ready(struct request *request, const char *database, const char *schema, bool draining)
 {
     bool ready = !strcmp(database, "ok") && !strcmp(schema, "ok") && !draining;
-    const char *text = arena_printf(request->arena,
-                                    "{%s\"checks\":{\"database\":\"%s\",\"schema\":\"%s\",\"draining\":\"%s\"}}",
-                                    ready ? "\"status\":\"ready\"," : "", database, schema, draining ? "yes" : "ok");
+    const char *text =
+        arena_printf(request->arena, "{%s\"checks\":{\"database\":\"%s\",\"schema\":\"%s\",\"draining\":\"%s\"}}",
+                     ready ? "\"status\":\"ready\"," : "", database, schema, draining ? "yes" : "ok");
 
     if (!text)
         request_refuse(request, "unavailable");
@@ -43,7 +43,8 @@ static void probed(struct db_call *call)
 {
     struct request *request = call->context;
     bool fine = call->outcome == DB_OK;
-    bool missing = !strcmp(call->sqlstate, "3F000") || !strcmp(call->sqlstate, "42883") || !strcmp(call->sqlstate, "42P01");
+    bool missing =
+        !strcmp(call->sqlstate, "3F000") || !strcmp(call->sqlstate, "42883") || !strcmp(call->sqlstate, "42P01");
 
     request->note = fine ? NULL : arena_printf(request->arena, "%s %s", call->sqlstate, call->message);
     answer_ready(request, fine || missing ? "ok" : "unreachable", fine ? "ok" : missing ? "missing" : "unknown", false);
@@ -61,7 +62,8 @@ void op_readyz(struct request *request)
 
 void op_openapi(struct request *request)
 {
-    request->reply.etag = etag_make(request->arena, /* version= */ -1, contract.openapi_json, contract.openapi_json_size);
+    request->reply.etag =
+        etag_make(request->arena, /* version= */ -1, contract.openapi_json, contract.openapi_json_size);
     request_answer(request, 200, "application/json", (const char *)contract.openapi_json, contract.openapi_json_size);
 }
 
@@ -70,10 +72,14 @@ static const char *type_of(const char *name)
     static const struct {
         const char *ending, *type;
     } types[] = {
-        {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
-        {".mjs", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
-        {".json", "application/json"},         {".svg", "image/svg+xml"},
-        {".woff2", "font/woff2"},              {".png", "image/png"},
+        {".html", "text/html; charset=utf-8"},
+        {".js", "text/javascript; charset=utf-8"},
+        {".mjs", "text/javascript; charset=utf-8"},
+        {".css", "text/css; charset=utf-8"},
+        {".json", "application/json"},
+        {".svg", "image/svg+xml"},
+        {".woff2", "font/woff2"},
+        {".png", "image/png"},
     };
     const char *ending = strrchr(name, '.');
 

@@ -1,12 +1,8 @@
 /* test_arena.c — what is taken from an arena is zeroed, aligned, its own, and bounded. */
-#include <setjmp.h>
-#include <stdalign.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "unit.h"
 
-#include <cmocka.h>
+#include <stdalign.h>
+#include <string.h>
 
 #include "arena.h"
 

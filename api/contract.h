@@ -83,6 +83,7 @@ enum argument_source {
     ARGUMENT_BODY,
     ARGUMENT_PARAMETER, /* index into operation.parameters */
     ARGUMENT_FIELD,     /* index into the body schema's properties */
+    ARGUMENT_GIVEN,     /* by the C function that calls it, in order */
 };
 
 struct argument {
@@ -97,6 +98,7 @@ struct statement {
     const struct argument *arguments;
     size_t n_arguments;
     const uint32_t *argument_types; /* PostgreSQL OIDs, 0: let the server decide */
+    const char *const *argument_names;
     unsigned index;                 /* place in contract.statements */
 };
 

@@ -1,0 +1,302 @@
+"""The contract's operations: what each asks for, who may call it, what does its work, what it answers."""
+
+import re
+from dataclasses import dataclass, field
+
+from document import Document, Faults
+from replies import Encoder, Replies
+from schemas import Requests, Schema, is_nullable, type_names
+from statements import RESERVED, Statement
+
+METHODS = ("get", "post", "put", "patch", "delete")
+# Their order is their bit in the tables.
+ROLES = (
+    "citizen", "client", "grid_worker", "community", "window_clerk", "department", "property", "dispatcher", "leader",
+    "supervisor", "auditor", "admin",
+)  # fmt: skip
+DEFAULT_MAX_BODY = 65536
+MAX_PATH_PARAMETERS = 4
+# The core's own, in whichever list they stand.
+PAGING = {"limit", "cursor"}
+COLUMN_TYPES = {
+    ("string", "uuid"): "uuid",
+    ("string", "date-time"): "timestamptz",
+    ("string", "date"): "date",
+    ("integer", None): "bigint",
+    ("number", None): "float8",
+    ("boolean", None): "bool",
+}
+
+
+@dataclass
+class Parameter:
+    name: str
+    place: str  # path, query, header
+    schema: Schema
+    required: bool
+    fallback: str | None
+    type: str  # PostgreSQL's
+
+
+@dataclass
+class Operation:
+    id: str
+    method: str
+    path: str
+    roles: list[str]
+    parameters: list[Parameter]
+    body: Schema | None = None
+    body_types: dict[str, str] = field(default_factory=dict)
+    body_required: bool = False
+    max_body: int = DEFAULT_MAX_BODY
+    raw_body: bool = False
+    alone: bool = False
+    personal: bool = True
+    handler: str | None = None
+    wanted: str = ""  # name of the statement it asks for
+    statement: Statement | None = None
+    arguments: list[tuple[str, int]] = field(default_factory=list)  # (source, index)
+    encoder: Encoder | None = None
+    status: int = 200
+
+    @property
+    def place(self) -> str:
+        return f"openapi.yaml, {self.id}"
+
+    def header(self, name: str) -> Parameter | None:
+        found = (p for p in self.parameters if p.place == "header" and p.name.lower() == name)
+        return next(found, None)
+
+
+def column_type(node: dict, items: dict | None) -> str:
+    kinds = [kind for kind in type_names(node) if kind != "null"]
+    kind = kinds[0] if len(kinds) == 1 else "object"
+    if kind == "array" and items is not None:
+        inner = column_type(items, None)
+        return "jsonb" if inner == "jsonb" else f"{inner}[]"
+    if kind in ("array", "object"):
+        return "jsonb"
+    return COLUMN_TYPES.get((kind, node.get("format") if kind == "string" else None), "text")
+
+
+def fallback_text(value) -> str | None:
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Operations:
+    def __init__(self, document: Document, statements: dict[str, Statement], faults: Faults):
+        self.document, self.statements, self.faults = document, statements, faults
+        self.requests, self.replies = Requests(document, faults), Replies(document, faults)
+
+    def load(self) -> list[Operation]:
+        operations = []
+        for path, item in self.document.root["paths"].items():
+            item = self.document.resolve(item)
+            for method in METHODS:
+                if method in item:
+                    operations.append(self._load_one(path, method, item))
+        self._check_ids(operations)
+        return sorted(operations, key=lambda o: (o.path.encode(), o.method.encode()))
+
+    def _check_ids(self, operations: list[Operation]) -> None:
+        seen: dict[str, Operation] = {}
+        for operation in operations:
+            other = seen.setdefault(operation.id, operation)
+            if other is not operation:
+                self.faults.add(
+                    operation.place,
+                    f"the operationId stands twice: {other.method} {other.path} and "
+                    f"{operation.method} {operation.path}.",
+                )
+
+    def _load_one(self, path: str, method: str, item: dict) -> Operation:
+        entry = item[method]
+        operation = Operation(
+            id=entry.get("operationId", f"{method.upper()} {path}"),
+            method=method.upper(),
+            path=path,
+            roles=[],
+            parameters=[],
+            raw_body=entry.get("x-raw-body", False),
+            alone=entry.get("x-alone", False),
+            personal=entry.get("x-personal", True),
+            max_body=entry.get("x-max-body", DEFAULT_MAX_BODY),
+            handler=entry.get("x-handler"),
+        )
+        if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", operation.id):
+            self.faults.add(operation.place, "has no operationId of the form resource.action.")
+        self._load_roles(operation, entry)
+        self._load_parameters(operation, item.get("parameters", []) + entry.get("parameters", []))
+        self._load_body(operation, entry)
+        self._load_reply(operation, entry)
+        self._load_work(operation, entry)
+        return operation
+
+    def _load_roles(self, operation: Operation, entry: dict) -> None:
+        roles = entry.get("x-roles")
+        if not roles or not isinstance(roles, list):
+            self.faults.add(operation.place, "names no x-roles; what everybody may call says [public].")
+            return
+        for role in roles:
+            if role not in ROLES and role != "public":
+                self.faults.add(operation.place, f"names the unknown role {role!r} in x-roles.")
+        if "public" in roles and len(roles) > 1:
+            self.faults.add(operation.place, "names public and other roles in x-roles.")
+        operation.roles = [role for role in ROLES if role in roles]
+
+    def _load_parameters(self, operation: Operation, nodes: list) -> None:
+        for node in map(self.document.resolve, nodes):
+            name, place = node.get("name", "?"), node.get("in")
+            if place not in ("path", "query", "header"):
+                self.faults.add(operation.place, f"the parameter {name} is in {place!r}, not path, query or header.")
+                continue
+            schema = self.document.resolve(node.get("schema", {}))
+            items = self.document.resolve(schema["items"]) if "items" in schema else None
+            operation.parameters.append(
+                Parameter(
+                    name=name,
+                    place=place,
+                    schema=self.requests.compile(schema, f"{operation.place}, parameter {name}"),
+                    required=bool(node.get("required", False)),
+                    fallback=fallback_text(schema.get("default")),
+                    type=column_type(schema, items),
+                )
+            )
+        self._check_path(operation)
+
+    def _check_path(self, operation: Operation) -> None:
+        in_path = re.findall(r"\{([^}]*)\}", operation.path)
+        declared = {p.name for p in operation.parameters if p.place == "path"}
+        for name in in_path:
+            if name not in declared:
+                self.faults.add(operation.place, f"the path parameter {name} is not declared.")
+        for name in sorted(declared - set(in_path)):
+            self.faults.add(operation.place, f"declares the path parameter {name}, which is not in {operation.path}.")
+        if len(in_path) > MAX_PATH_PARAMETERS:
+            self.faults.add(operation.place, f"has more than {MAX_PATH_PARAMETERS} parameters in its path.")
+
+    def _load_body(self, operation: Operation, entry: dict) -> None:
+        if "requestBody" not in entry:
+            return
+        body = self.document.resolve(entry["requestBody"])
+        operation.body_required = bool(body.get("required", False))
+        if operation.raw_body:
+            return
+        content = body.get("content", {}).get("application/json")
+        if content is None or "schema" not in content:
+            self.faults.add(operation.place, "has a request body that is not application/json with a schema.")
+            return
+        node = self.document.resolve(content["schema"])
+        operation.body = self.requests.compile(node, f"{operation.place}, request body")
+        if type_names(node) != ["object"] or is_nullable(node):
+            self.faults.add(operation.place, "has a request body that is no object.")
+        for name, child in node.get("properties", {}).items():
+            child = self.document.resolve(child)
+            items = self.document.resolve(child["items"]) if "items" in child else None
+            operation.body_types[name] = column_type(child, items)
+
+    def _load_reply(self, operation: Operation, entry: dict) -> None:
+        responses = {str(status): node for status, node in entry.get("responses", {}).items()}
+        good = sorted(int(status) for status in responses if re.fullmatch("2[0-9][0-9]", status))
+        if not good:
+            self.faults.add(operation.place, "declares no success among its responses.")
+            return
+        operation.status = good[0]
+        self._check_problems(operation, set(responses))
+        content = self.document.resolve(responses[str(good[0])]).get("content", {})
+        if "application/json" in content:
+            where = f"{operation.place}, reply {good[0]}"
+            operation.encoder = self.replies.compile(content["application/json"].get("schema", {}), where)
+
+    def _check_problems(self, operation: Operation, statuses: set[str]) -> None:
+        """Without `default`, each class of refusal that this operation can give must be declared."""
+        if "default" in statuses:
+            return
+        needed = {"400", "500", "503"}
+        if operation.roles:
+            needed |= {"401", "403"}
+        if any(p.place == "path" for p in operation.parameters):
+            needed.add("404")
+        if operation.body is not None:
+            needed |= {"413", "415", "422"}
+        if operation.header("if-match"):
+            needed |= {"412", "428"}
+        for status in sorted(needed - statuses):
+            self.faults.add(operation.place, f"declares neither the problem reply {status} nor a default.")
+
+    def _load_work(self, operation: Operation, entry: dict) -> None:
+        name = entry.get("x-statement", operation.id)
+        statement = self.statements.get(name)
+        if operation.handler is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", str(operation.handler)):
+            self.faults.add(operation.place, f"names {operation.handler!r} as x-handler, which is no C function.")
+        operation.wanted = name
+        if statement is None or statement.internal:
+            return
+        operation.statement = statement
+        if operation.status != 204 and operation.encoder is None and operation.handler is None:
+            self.faults.add(operation.place, "has a statement, but its reply is no object that could be encoded.")
+        self._bind(operation, statement)
+
+    def _bind(self, operation: Operation, statement: Statement) -> None:
+        types, used = [], set()
+        for name in statement.parameters:
+            source, index, kind = self._source(operation, name)
+            if source is None:
+                self.faults.add(f"{statement.path}, {operation.id}", f"uses @{name}, which nothing supplies.")
+                continue
+            used.add((source, index))
+            operation.arguments.append((source, index))
+            types.append(kind)
+        if not statement.types:
+            statement.types = types
+        elif statement.types != types:
+            self.faults.add(
+                f"{statement.path}, {operation.id}",
+                f"the statement is shared, but its parameters have other types here: {', '.join(types)} "
+                f"instead of {', '.join(statement.types)}.",
+            )
+        if operation.handler is None:
+            self._check_reached(operation, statement, used)
+
+    def _source(self, operation: Operation, name: str) -> tuple[str | None, int, str]:
+        # What stands in the path is the nearest meaning: in /v1/requests/{request_id} it is not the HTTP request's id.
+        for place in ("path", "query"):
+            if place == "query" and name in RESERVED:
+                return f"ARGUMENT_{name.upper()}", 0, RESERVED[name]
+            for index, parameter in enumerate(operation.parameters):
+                if parameter.place == place and parameter.name == name:
+                    return "ARGUMENT_PARAMETER", index, parameter.type
+        if operation.body is not None:
+            for index, (field_name, _, _) in enumerate(operation.body.properties):
+                if field_name == name:
+                    return "ARGUMENT_FIELD", index, operation.body_types[name]
+        return None, 0, "text"
+
+    def _check_reached(self, operation: Operation, statement: Statement, used: set) -> None:
+        """A field that a client may send and nobody reads is a lie of the contract."""
+        for index, parameter in enumerate(operation.parameters):
+            if parameter.place == "header" or parameter.name in PAGING:
+                continue
+            if ("ARGUMENT_PARAMETER", index) not in used:
+                self.faults.add(
+                    operation.place, f"the parameter {parameter.name} reaches no statement: {statement.path} has no "
+                    f"@{parameter.name} for it.",
+                )  # fmt: skip
+        if operation.body is None or ("ARGUMENT_BODY", 0) in used:
+            return
+        for index, (name, _, _) in enumerate(operation.body.properties):
+            if ("ARGUMENT_FIELD", index) not in used:
+                self.faults.add(
+                    operation.place,
+                    f"the field {name} of the body reaches no statement: {statement.path} uses neither @{name} "
+                    "nor @body.",
+                )
+
+
+def check_work(operations: list[Operation], faults: Faults) -> None:
+    for operation in operations:
+        file = f"db/queries/{operation.wanted.replace('.', '/')}.sql"
+        if operation.statement is None and operation.handler is None:
+            faults.add(operation.place, f"has neither a statement ({file}) nor an x-handler.")

@@ -1,0 +1,116 @@
+"""A reply's schema becomes the encoder's program: which column feeds which property."""
+
+from dataclasses import dataclass, field
+
+from document import Document, Faults
+from schemas import COMBINATORS, Schema, is_nullable, leaf, type_names
+
+
+@dataclass
+class Node:
+    name: str
+    required: bool
+    nullable: bool
+    column: str | None = None  # None: an object of further nodes
+    schema: Schema | None = None
+    children: list["Node"] = field(default_factory=list)
+    slot: int = -1
+
+
+@dataclass
+class Encoder:
+    nodes: list[Node]
+    list: bool
+    n_slots: int
+
+
+class Replies:
+    def __init__(self, document: Document, faults: Faults):
+        self.document, self.faults = document, faults
+        self.walked: set[int] = set()
+
+    def flat(self, node) -> dict:
+        """Follows references and takes `X or null` apart, the one alternative that replies may have."""
+        node = self.document.resolve(node)
+        for word in ("oneOf", "anyOf"):
+            if word not in node:
+                continue
+            choices = [self.document.resolve(choice) for choice in node[word]]
+            real = [choice for choice in choices if type_names(choice) != ["null"]]
+            if len(real) == 1:
+                inner = self.flat(real[0])
+                kinds = [*type_names(inner), *(["null"] if len(choices) > 1 else [])]
+                beside = {key: value for key, value in node.items() if key != word}
+                return {**inner, **beside, "type": kinds}
+        return node
+
+    def walk(self, node, where: str) -> None:
+        """Every node of a reply says what it is: a reference, a type, or a choice."""
+        if not isinstance(node, dict) or id(node) in self.walked:
+            return
+        self.walked.add(id(node))
+        if "$ref" in node:
+            self.walk(self.document.resolve({"$ref": node["$ref"]}), where)
+            return
+        if not type_names(node) and not any(word in node for word in COMBINATORS) and "const" not in node:
+            self.faults.add(where, "has neither type nor $ref.")
+        for word in COMBINATORS:
+            for choice in node.get(word, []):
+                self.walk(choice, where)
+        for name, child in node.get("properties", {}).items():
+            self.walk(child, f"{where}.{name}")
+        for name in set(node.get("required", [])) - set(node.get("properties", {})):
+            if node.get("properties"):
+                self.faults.add(where, f"requires {name}, which it does not declare.")
+        self.walk(node.get("items"), f"{where}[]")
+
+    def compile(self, schema, where: str) -> Encoder | None:
+        """None when the reply is no object, so that only a C function can write it."""
+        self.walk(schema, where)
+        node = self.flat(schema)
+        if "object" not in type_names(node):
+            return None
+        properties = node.get("properties", {})
+        is_list = {"items", "next_cursor"} <= set(properties)
+        if is_list:
+            extra = set(properties) - {"items", "next_cursor", "total", "total_capped"}
+            if extra:
+                self.faults.add(where, f"is a list with {', '.join(sorted(extra))} beside its items.")
+            items = self.flat(properties["items"])
+            node, where = self.flat(items.get("items", {})), f"{where}.items[]"
+            if not node.get("properties"):
+                self.faults.add(where, "is a list of something other than objects with properties.")
+        self.n_slots = 0
+        nodes = self._nodes(node, "", where, ())
+        return Encoder(nodes=nodes, list=is_list, n_slots=self.n_slots)
+
+    def _nodes(self, node: dict, prefix: str, where: str, above: tuple) -> list[Node]:
+        required = set(node.get("required", []))
+        return [
+            self._node(name, child, name in required, prefix, f"{where}.{name}", above)
+            for name, child in node.get("properties", {}).items()
+        ]
+
+    def _node(self, name: str, schema, required: bool, prefix: str, where: str, above: tuple) -> Node:
+        node = self.flat(schema)
+        made = Node(name=name, required=required, nullable=is_nullable(node))
+        reference = id(node.get("properties"))
+        if self._is_nested(node) and reference not in above:
+            made.children = self._nodes(node, f"{prefix}{name}__", where, (*above, reference))
+            return made
+        items = self.flat(node["items"]) if isinstance(node.get("items"), dict) else None
+        made.column, made.schema, made.slot = prefix + name, leaf(node, items), self.n_slots
+        self.n_slots += 1
+        if len(made.column) > 63:
+            self.faults.add(where, f"wants the column {made.column}, longer than the 63 bytes of PostgreSQL's names.")
+        return made
+
+    @staticmethod
+    def _is_nested(node: dict) -> bool:
+        """A closed object comes in columns of its own; x-json and free ones come as JSON, as they are."""
+        return (
+            "object" in type_names(node)
+            and bool(node.get("properties"))
+            and node.get("additionalProperties") is not True
+            and not node.get("x-json")
+        )

@@ -33,19 +33,20 @@ function headings(contract) {
 
 function fillContents(contract, goTo) {
     const entries = document.getElementById("entries");
-    const link = (words, text, action) => {
-        const made = element("a", { href: "#", "data-words": words.toLowerCase() }, ...text);
+    /* Never a bare "#": Swagger UI brings a listener that scrolls to the top for it. */
+    const link = (address, words, text, action) => {
+        const made = element("a", { href: `#/${address}`, "data-words": words.toLowerCase() }, ...text);
         made.addEventListener("click", (event) => {
             event.preventDefault();
             action();
         });
         return made;
     };
-    const chapters = headings(contract).map((title) => link(title, [title], () => goTo.heading(title)));
+    const chapters = headings(contract).map((title) => link(encodeURIComponent(title), title, [title], () => goTo.heading(title)));
     entries.replaceChildren(element("section", {}, element("h2", {}, contract.info.title), ...chapters));
     for (const group of operationsByTag(contract)) {
         const links = group.operations.map(({ id, method, path, summary }) =>
-            link(`${id} ${method} ${path} ${summary}`, [element("b", { class: method }, method.toUpperCase()), summary],
+            link(`${group.name}/${id}`, `${id} ${method} ${path} ${summary}`, [element("b", { class: method }, method.toUpperCase()), summary],
                 () => goTo.operation(group.name, id)));
         entries.append(element("section", {}, element("h2", {}, (group.title ?? group.name).split(":")[0]), ...links));
     }
@@ -70,7 +71,18 @@ function showError(hash) {
     document.querySelector("tr.chosen")?.scrollIntoView({ block: "center" });
 }
 
+/* The description is drawn some time after Swagger UI says that it is ready. */
+function whenDrawn(action) {
+    const watch = new MutationObserver(() => {
+        if (!document.querySelector(".info tr")) return;
+        watch.disconnect();
+        action();
+    });
+    watch.observe(document.getElementById("reference"), { childList: true, subtree: true });
+}
+
 function start(contract) {
+    whenDrawn(() => showError(wanted));
     const ui = window.SwaggerUIBundle({
         spec: contract,
         dom_id: "#reference",
@@ -83,7 +95,6 @@ function start(contract) {
         persistAuthorization: true,
         showCommonExtensions: true,
         validatorUrl: null,
-        onComplete: () => showError(wanted),
     });
     fillContents(contract, {
         heading(title) {

@@ -1,0 +1,250 @@
+-- Intake: one call that may also accept, register, start and arrive, each by its own rule, or else does nothing at all.
+
+CREATE FUNCTION reporter_drafted(INOUT c cases, p_me actor, p_reporter jsonb) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_self people;
+    v_citizen boolean := c.created_role = 'citizen';
+BEGIN
+    -- A citizen reports for themselves; staff who name nobody found it themselves.
+    IF v_citizen THEN
+        SELECT * INTO v_self FROM people p WHERE p.tenant = c.tenant AND p.id = p_me.person_id;
+    END IF;
+    c.reporter_name := coalesce(p_reporter ->> 'name', nullif(v_self.name, ''));
+    c.reporter_phone := coalesce(p_reporter ->> 'phone', v_self.phone);
+    c.reporter_anonymous := coalesce((p_reporter ->> 'anonymous')::boolean, false);
+    c.reporter_private := coalesce((p_reporter ->> 'private')::boolean, false);
+    c.reporter_contactable := coalesce((p_reporter ->> 'contactable')::boolean,
+        NOT c.reporter_anonymous AND (v_citizen OR c.reporter_phone IS NOT NULL));
+    c.reporters := CASE WHEN v_citizen AND p_me.person_id IS NOT NULL THEN ARRAY[p_me.person_id] ELSE '{}' END;
+END $$;
+
+CREATE FUNCTION case_drafted_clocks(INOUT c cases, p_now timestamptz, p_on_scene boolean) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_policy jsonb;
+BEGIN
+    c.policy_version := coalesce((
+        SELECT max(p.version) FROM policies p WHERE p.tenant = c.tenant AND p.valid_from <= p_now), 0);
+    v_policy := policy_of(c.tenant, c.policy_version);
+    c.received_at := p_now;
+    c.round := 1;
+    c.round_started_at := p_now;
+    c.round_suspended := '0';
+    c.arrive_due_at := CASE WHEN p_on_scene THEN p_now + policy_minutes(v_policy, 'arrive_minutes') END;
+    c.resolve_run := 1;
+    c.resolve_due_at := p_now + policy_minutes(v_policy, 'ordinary_minutes');
+    c.resolve_cause := 'level';
+    c.plan_run := 1;
+    c.fired := '{}';
+    c.plan_parties := '{}';
+    c.state_at := p_now;
+    c.updated_at := p_now;
+END $$;
+
+-- The row as intake would have it; what its references lead to is checked apart.
+CREATE FUNCTION case_drafted(p_me actor, p_id uuid, p_now timestamptz, p_role text, b jsonb) RETURNS cases LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    c cases;
+    v_on_scene boolean := (SELECT k.on_scene FROM categories k WHERE k.tenant = p_me.tenant AND k.code = b ->> 'category');
+BEGIN
+    c.tenant := p_me.tenant;
+    c.id := p_id;
+    c.version := 1;
+    c.state := 'received';
+    c.kind := b ->> 'kind';
+    c.category := b ->> 'category';
+    c.title := b ->> 'title';
+    c.description := b ->> 'description';
+    c.level := 'ordinary';
+    c.proposed_level := b ->> 'level';
+    c.source := coalesce(b ->> 'source', CASE p_role WHEN 'citizen' THEN 'resident_app' WHEN 'grid_worker' THEN 'patrol'
+        WHEN 'window_clerk' THEN 'window' ELSE 'other' END);
+    c.tags := ARRAY(SELECT DISTINCT jsonb_array_elements_text(coalesce(nullif(b -> 'tags', 'null'), '[]')) ORDER BY 1);
+    c.answers := coalesce(nullif(b -> 'answers', 'null'), '{}');
+    c.point := wgs84_point(b -> 'location');
+    c.address := coalesce(b ->> 'address', b #>> '{location,address}');
+    c.place_id := (b ->> 'place_id')::uuid;
+    c := case_placed(c, b ->> 'area');
+    c.created_by := p_me.person_id;
+    c.created_role := p_role;
+    c.created_org := p_me.org;
+    c := reporter_drafted(c, p_me, b -> 'reporter');
+    c.first_contact := CASE WHEN p_role NOT IN ('citizen', 'client') THEN p_me.person_id END;
+    c.withdrawn := '{}';
+    c.workers := '{}';
+    c.organisations := '{}';
+    c.open_orgs := '{}';
+    c.tickets_issued := 0;
+    c.tickets_open := 0;
+    c.tickets_unsubmitted := 0;
+    c.claimed_at := (b ->> 'claimed_at')::timestamptz;
+    c.never_sampled := false;
+    c.signed_round := 0;
+    c.objected := false;
+    c.rework_count := 0;
+    c.urge_count := 0;
+    c.callback_tries := 0;
+    c.supervised := '{}';
+    c.event_seq := 0;
+    RETURN case_drafted_clocks(c, p_now, v_on_scene);
+END $$;
+COMMENT ON FUNCTION case_drafted(actor, uuid, timestamptz, text, jsonb) IS 'A new case in memory.';
+
+-- The further steps of a call, each with the body its own operation would have had.
+CREATE FUNCTION create_steps(w work) RETURNS TABLE (action text, body jsonb) LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT s.action, s.body
+    FROM (VALUES
+        (1, (w.body -> 'register') = 'true', 'accept', '{}'::jsonb),
+        (2, (w.body -> 'register') = 'true', 'register', jsonb_build_object('level', coalesce(w.body ->> 'level',
+            (SELECT k.default_level FROM categories k WHERE k.tenant = (w.c).tenant AND k.code = (w.c).category), 'ordinary'))),
+        (3, (w.body -> 'start_source') = 'true', 'start_source', '{}'::jsonb),
+        (4, (w.body -> 'arrived') = 'true', 'arrive', jsonb_build_object(
+            'point', coalesce(nullif(w.body -> 'point', 'null'), w.body -> 'location'), 'claimed_at', w.body -> 'claimed_at'))
+    ) AS s (n, wanted, action, body)
+    WHERE s.wanted ORDER BY s.n;
+END;
+
+-- Walks the steps in memory: where one refuses, the whole call does.
+CREATE FUNCTION create_check_steps(INOUT w work) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_step record;
+    v_ahead work := w;
+BEGIN
+    FOR v_step IN SELECT * FROM create_steps(w) LOOP
+        v_ahead.action := v_step.action;
+        v_ahead.body := v_step.body;
+        v_ahead := case_check(v_ahead);
+        IF v_ahead.code IS NOT NULL THEN
+            w := refused(w, v_ahead.code, v_ahead.pointer, v_ahead.detail);
+            RETURN;
+        END IF;
+        v_ahead.c.state := CASE v_ahead.to_state WHEN '=' THEN (v_ahead.c).state ELSE v_ahead.to_state END;
+        IF v_step.action = 'start_source' THEN
+            v_ahead.c.handler := (w.me).person_id;
+        END IF;
+    END LOOP;
+    IF (w.body -> 'arrived') = 'true' AND wgs84_point(coalesce(nullif(w.body -> 'point', 'null'), w.body -> 'location')) IS NULL THEN
+        w := refused(w, 'required', '/point');
+    END IF;
+END $$;
+
+CREATE FUNCTION create_check_references(INOUT w work) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_questions jsonb;
+BEGIN
+    w := references_known(w);
+    IF w.code IS NULL THEN
+        w := area_known(w);
+    END IF;
+    IF w.code IS NULL THEN
+        w := place_known(w);
+    END IF;
+    IF w.code IS NULL THEN
+        w := place_given(w);
+    END IF;
+    IF w.code IS NULL THEN
+        SELECT k.questions INTO v_questions FROM categories k WHERE k.tenant = (w.c).tenant AND k.code = (w.c).category;
+        w := answers_known(w, v_questions);
+    END IF;
+END $$;
+
+CREATE FUNCTION create_check(INOUT w work) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM external_refs e
+        WHERE e.tenant = (w.c).tenant AND e.system = w.body #>> '{external_ref,system}'
+            AND e.number = w.body #>> '{external_ref,number}') THEN
+        w := refused(w, 'conflict', '/external_ref/number');
+        RETURN;
+    END IF;
+    w := create_check_steps(w);
+    IF w.code IS NULL THEN
+        w := create_check_references(w);
+    END IF;
+END $$;
+COMMENT ON FUNCTION create_check(work) IS 'The work, or why intake refuses; writes nothing.';
+
+-- MS20241123-000123: the street's letters, the local date, the serial modulo a million.
+CREATE FUNCTION case_numbered(INOUT c cases, p_zone text) LANGUAGE plpgsql AS $$
+BEGIN
+    c.serial := nextval('case_serial');
+    c.number := (SELECT t.number_prefix FROM tenants t WHERE t.tenant = c.tenant)
+        || to_char(c.received_at AT TIME ZONE p_zone, 'YYYYMMDD') || '-' || lpad((c.serial % 1000000)::text, 6, '0');
+END $$;
+
+CREATE FUNCTION case_inserted(c cases) RETURNS void LANGUAGE sql
+BEGIN ATOMIC
+    INSERT INTO cases (tenant, id, serial, number, state, kind, category, title, description, proposed_level, source, tags,
+        answers, point, address, place_id, area, community, created_by, created_role, created_org, reporter_name,
+        reporter_phone, reporter_anonymous, reporter_private, reporter_contactable, reporters, first_contact, policy_version,
+        claimed_at, received_at, round_started_at, arrive_due_at, resolve_due_at, overdue_at, clock_next_at, state_at,
+        event_seq, updated_at)
+    VALUES (c.tenant, c.id, c.serial, c.number, c.state, c.kind, c.category, c.title, c.description, c.proposed_level,
+        c.source, c.tags, c.answers, c.point, c.address, c.place_id, c.area, c.community, c.created_by, c.created_role,
+        c.created_org, c.reporter_name, c.reporter_phone, c.reporter_anonymous, c.reporter_private, c.reporter_contactable,
+        c.reporters, c.first_contact, c.policy_version, c.claimed_at, c.received_at, c.round_started_at, c.arrive_due_at,
+        c.resolve_due_at, c.overdue_at, c.clock_next_at, c.state_at, c.event_seq, c.updated_at);
+END;
+
+-- What hangs on a new case from the start.
+CREATE FUNCTION create_written(INOUT w work) LANGUAGE plpgsql AS $$
+DECLARE
+    c cases;
+    b jsonb := w.body;
+BEGIN
+    w.role := (w.c).created_role;
+    w := case_settle(w, w.now);
+    w := happened(w, 'create', NULL, 'received', 'public', NULL, jsonb_build_object(
+        'source', (w.c).source, 'category', (w.c).category, 'proposed_level', (w.c).proposed_level));
+    c := w.c;
+    PERFORM case_inserted(c);
+    PERFORM case_text_put(c.tenant, c.id, c.title, c.description, c.address);
+    IF c.created_role = 'citizen' OR coalesce(b -> 'reporter', 'null') <> 'null' THEN
+        INSERT INTO case_reporters (tenant, case_id, n, person_id, name, phone, anonymous, private, contactable, at)
+        VALUES (c.tenant, c.id, 1, c.reporters[1], c.reporter_name, c.reporter_phone, c.reporter_anonymous,
+            c.reporter_private, c.reporter_contactable, w.now);
+    END IF;
+    IF b #>> '{external_ref,system}' IS NOT NULL THEN
+        INSERT INTO external_refs (tenant, system, number, case_id, due_at)
+        VALUES (c.tenant, b #>> '{external_ref,system}', b #>> '{external_ref,number}', c.id,
+            (b #>> '{external_ref,due_at}')::timestamptz);
+    END IF;
+    PERFORM attach(w, 'intake');
+END $$;
+
+CREATE FUNCTION create_done(INOUT w work) LANGUAGE plpgsql AS $$
+DECLARE
+    v_step record;
+    v_body jsonb := w.body;
+BEGIN
+    w.old := w.c;
+    FOR v_step IN SELECT * FROM create_steps(w) LOOP
+        w.action := v_step.action;
+        w.body := v_step.body;
+        w.role := acting_role(
+            (SELECT m.who FROM case_moves m WHERE m.state = (w.c).state AND m.action = v_step.action), case_relations(w.me, w.c));
+        w := case_do(w);
+    END LOOP;
+    w.body := v_body;
+END $$;
+
+-- Same category, near, open, recent: staff get the ids, a resident a count.
+CREATE FUNCTION duplicates_of(w work) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    c cases := w.c;
+    v_metres double precision := (w.policy ->> 'duplicate_metres')::double precision;
+BEGIN
+    IF c.point IS NULL THEN
+        RETURN '{}';
+    END IF;
+    RETURN ARRAY(
+        SELECT x.id FROM cases x
+        WHERE x.tenant = c.tenant AND x.category = c.category AND x.id <> c.id
+            AND x.point && st_expand(c.point, v_metres / 111320 / cos(radians(st_y(c.point))), v_metres / 110574)
+            AND x.received_at > w.now - days(w.policy, 'duplicate_days')
+            AND x.state IN ('received', 'accepted', 'verifying', 'registered', 'source_handling', 'whistled', 'handling',
+                'checking', 'evaluating', 'suspended')
+            AND metres(x.point, c.point) <= v_metres
+        ORDER BY x.received_at DESC LIMIT 20);
+END $$;
+COMMENT ON FUNCTION duplicates_of(work) IS 'Ids of cases that may be the same.';

@@ -1,0 +1,115 @@
+-- The end of every action: what expired with it, its clocks, the row, its events, the feed.
+
+CREATE FUNCTION case_same(a cases, b cases) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    a.version := b.version;
+    a.workers := b.workers;
+    a.organisations := b.organisations;
+    a.open_orgs := b.open_orgs;
+    a.lead_ticket := b.lead_ticket;
+    a.tickets_issued := b.tickets_issued;
+    a.tickets_open := b.tickets_open;
+    a.tickets_unsubmitted := b.tickets_unsubmitted;
+    a.plan_parties := b.plan_parties;
+    a.supervised := b.supervised;
+    a.fired := b.fired;
+    a.overdue_at := b.overdue_at;
+    a.clock_next_at := b.clock_next_at;
+    a.state_at := b.state_at;
+    a.signed_round := b.signed_round;
+    a.never_sampled := b.never_sampled;
+    a.callback_tries := b.callback_tries;
+    a.event_seq := b.event_seq;
+    a.updated_at := b.updated_at;
+    RETURN a IS NOT DISTINCT FROM b;
+END $$;
+COMMENT ON FUNCTION case_same(cases, cases) IS 'Whether a case is the same to whoever reads it: then its version stays.';
+
+CREATE FUNCTION case_updated(c cases) RETURNS void LANGUAGE sql
+BEGIN ATOMIC
+    UPDATE cases x SET version = c.version, state = c.state, category = c.category, level = c.level,
+        registered_at = c.registered_at, point = c.point, address = c.address, area = c.area, community = c.community,
+        reporter_name = c.reporter_name, reporter_phone = c.reporter_phone, reporter_anonymous = c.reporter_anonymous,
+        reporter_private = c.reporter_private, reporter_contactable = c.reporter_contactable, reporters = c.reporters,
+        withdrawn = c.withdrawn,
+        handler = c.handler, first_contact = c.first_contact, first_handler = c.first_handler,
+        first_handler_org = c.first_handler_org, verifier = c.verifier, workers = c.workers, lead_ticket = c.lead_ticket,
+        lead_org = c.lead_org, organisations = c.organisations, open_orgs = c.open_orgs, tickets_issued = c.tickets_issued,
+        tickets_open = c.tickets_open, tickets_unsubmitted = c.tickets_unsubmitted, received_at = c.received_at,
+        round = c.round, round_started_at = c.round_started_at, round_suspended = c.round_suspended,
+        arrive_due_at = c.arrive_due_at, arrived_at = c.arrived_at, resolve_run = c.resolve_run,
+        resolve_due_at = c.resolve_due_at, resolve_cause = c.resolve_cause, resolved_at = c.resolved_at, plan_run = c.plan_run,
+        plan_started_at = c.plan_started_at, plan_first_due_at = c.plan_first_due_at, plan_due_at = c.plan_due_at,
+        planned_at = c.planned_at, plan_request = c.plan_request, plan_parties = c.plan_parties, fired = c.fired,
+        overdue_at = c.overdue_at, clock_next_at = c.clock_next_at, state_at = c.state_at, state_before = c.state_before,
+        signed_round = c.signed_round, never_sampled = c.never_sampled, result = c.result, reply = c.reply,
+        reject_code = c.reject_code, reject_basis = c.reject_basis, reject_reason = c.reject_reason, objected = c.objected,
+        merged_into = c.merged_into, review_date = c.review_date, evaluating_at = c.evaluating_at, closed_at = c.closed_at,
+        closed_how = c.closed_how, rework_count = c.rework_count, urge_count = c.urge_count,
+        callback_tries = c.callback_tries, supervised = c.supervised, event_seq = c.event_seq, updated_at = c.updated_at
+    WHERE x.tenant = c.tenant AND x.id = c.id;
+END;
+
+CREATE FUNCTION events_written(w work) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    -- Whoever lost a ticket by this must hear of it too.
+    v_orgs text[] := ARRAY(SELECT unnest((w.c).organisations) UNION SELECT unnest((w.old).organisations));
+BEGIN
+    INSERT INTO case_events (tenant, case_id, seq, id, ticket_id, request_id, action, from_state, to_state, round, at,
+        person_id, role, organisation, visibility, note, data)
+    SELECT e.tenant, e.case_id, e.seq, e.id, e.ticket_id, e.request_id, e.action, e.from_state, e.to_state, e.round, e.at,
+        e.person_id, e.role, e.organisation, e.visibility, e.note, e.data
+    FROM unnest(w.events) AS e;
+    PERFORM outbox_put(e.tenant, e.case_id, e.seq, e.ticket_id, v_orgs, (w.c).area, e.at)
+    FROM unnest(w.events) AS e;
+END $$;
+
+CREATE FUNCTION case_written(INOUT w work) LANGUAGE plpgsql AS $$
+BEGIN
+    IF (w.c).state <> (w.old).state OR (w.c).level <> (w.old).level OR (w.t).id IS NOT NULL THEN
+        w := requests_expired(w);
+    END IF;
+    w := case_settle(w, w.now);
+    IF w.touched OR NOT case_same(w.c, w.old) THEN
+        w.c.version := (w.old).version + 1;
+    END IF;
+    PERFORM case_updated(w.c);
+    PERFORM events_written(w);
+END $$;
+COMMENT ON FUNCTION case_written(work) IS 'The work, written.';
+
+CREATE FUNCTION case_do(INOUT w work) LANGUAGE plpgsql AS $$
+BEGIN
+    CASE w.action
+        WHEN 'edit' THEN w := do_edit(w);
+        WHEN 'accept' THEN w := do_accept(w);
+        WHEN 'reject' THEN w := do_reject(w);
+        WHEN 'register' THEN w := registered_as(w, w.body ->> 'level', w.body ->> 'note');
+        WHEN 'start_source' THEN w := do_start_source(w);
+        WHEN 'arrive' THEN w := do_arrive(w);
+        WHEN 'source_done' THEN w := do_source_done(w);
+        WHEN 'whistle' THEN w := do_whistle(w);
+        WHEN 'plan' THEN w := do_plan(w);
+        WHEN 'step_done', 'step_waive' THEN w := do_step(w);
+        WHEN 'feedback' THEN w := do_feedback(w);
+        WHEN 'check' THEN w := do_check(w);
+        WHEN 'rate' THEN w := rated(w, false);
+        WHEN 'comment' THEN w := do_comment(w);
+        WHEN 'urge' THEN w := do_urge(w);
+        ELSE w := case_do_more(w);
+    END CASE;
+END $$;
+COMMENT ON FUNCTION case_do(work) IS 'The effect of an action on a case, nothing refusing any more.';
+
+CREATE FUNCTION ticket_do(INOUT w work) LANGUAGE plpgsql AS $$
+BEGIN
+    CASE w.action
+        WHEN 'sign' THEN w := do_sign(w);
+        WHEN 'contact', 'report_in', 'start' THEN w := do_ticket_step(w);
+        WHEN 'submit' THEN w := do_submit(w);
+        WHEN 'approve' THEN w := do_approve(w);
+        WHEN 'rework' THEN w := do_rework(w);
+        ELSE w := ticket_do_more(w);
+    END CASE;
+END $$;
+COMMENT ON FUNCTION ticket_do(work) IS 'The effect of an action on w.t.';

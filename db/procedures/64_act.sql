@@ -1,0 +1,234 @@
+-- The doors: one procedure for each kind of object, in the order in which machines.md lets them refuse.
+
+-- If-Match against the row under its lock.
+CREATE FUNCTION is_stale(p_if_match bigint[], p_version bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_if_match IS NOT NULL AND p_version <> ALL (p_if_match);
+
+CREATE FUNCTION version_detail(p_version bigint) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN jsonb_build_object('version', p_version);
+
+-- The case, locked; for a merge both, in the order of their ids.
+CREATE FUNCTION case_locked(p_tenant text, p_case uuid, p_other uuid) RETURNS cases LANGUAGE plpgsql AS $$
+DECLARE
+    v_case cases;
+    v_one cases;
+BEGIN
+    FOR v_one IN
+        SELECT * FROM cases c WHERE c.tenant = p_tenant AND (c.id = p_case OR c.id = p_other) ORDER BY c.id FOR UPDATE
+    LOOP
+        IF v_one.id = p_case THEN
+            v_case := v_one;
+        END IF;
+    END LOOP;
+    RETURN v_case;
+END $$;
+
+CREATE FUNCTION case_replayed(p_me actor, p_case uuid, p_now timestamptz) RETURNS case_reply LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_case cases;
+    v case_reply;
+BEGIN
+    SELECT * INTO v_case FROM cases c WHERE c.tenant = p_me.tenant AND c.id = p_case;
+    IF NOT coalesce(case_in_sight(p_me, v_case), false) THEN
+        RETURN case_refusal('not_found');
+    END IF;
+    v := case_view(p_me, v_case, p_now);
+    v._replayed := true;
+    RETURN v;
+END $$;
+
+CREATE FUNCTION case_create(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
+    p_id uuid, p_key text, p_fingerprint text, p_now timestamptz, p_body jsonb)
+RETURNS case_reply LANGUAGE plpgsql AS $$
+DECLARE
+    v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    v_key key_state;
+    v_now timestamptz := coalesce(p_now, clock_timestamp());
+    v_who text[] := (SELECT t.who FROM case_transitions t WHERE t.action = 'create');
+    w work;
+BEGIN
+    IF v_me.refusal IS NOT NULL THEN
+        RETURN case_refusal(v_me.refusal);
+    END IF;
+    v_key := key_begin(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint);
+    IF v_key.state = 'other' THEN
+        RETURN case_refusal('idempotency_key_reused');
+    ELSIF v_key.state = 'replay' THEN
+        RETURN case_created(v_me, case_replayed(v_me, v_key.object_id, v_now));
+    END IF;
+    w := work_on(v_me, v_now, 'create', p_body, case_drafted(v_me, p_id, v_now, acting_role(v_who, v_me.roles), p_body));
+    w := create_check(w);
+    IF w.code IS NOT NULL THEN
+        RETURN case_refusal(w.code, w.pointer, w.detail);
+    END IF;
+    w := create_known(w);
+    w := create_written(w);
+    IF create_goes_on(p_body) THEN
+        w := create_done(w);
+        w := case_written(w);
+    ELSE
+        PERFORM events_written(w);
+    END IF;
+    PERFORM key_remember(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint, p_id);
+    RETURN case_created(w.me, case_duplicates(w, case_view(w.me, w.c, v_now)));
+END $$;
+COMMENT ON FUNCTION case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb) IS 'cases.create';
+
+CREATE FUNCTION case_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
+    p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_case uuid, p_body jsonb)
+RETURNS case_reply LANGUAGE plpgsql AS $$
+DECLARE
+    v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    v_key key_state;
+    v_case cases;
+    w work;
+BEGIN
+    IF v_me.refusal IS NOT NULL THEN
+        RETURN case_refusal(v_me.refusal);
+    END IF;
+    v_key := key_begin(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint);
+    IF v_key.state = 'other' THEN
+        RETURN case_refusal('idempotency_key_reused');
+    ELSIF v_key.state = 'replay' THEN
+        RETURN case_replayed(v_me, v_key.object_id, p_now);
+    END IF;
+    v_case := case_locked(p_tenant, p_case, CASE WHEN p_action = 'merge' THEN (p_body ->> 'into')::uuid END);
+    IF NOT coalesce(case_in_sight(v_me, v_case), false) THEN
+        RETURN case_refusal('not_found');
+    ELSIF is_stale(p_if_match, v_case.version) THEN
+        RETURN case_refusal('precondition_failed', NULL, version_detail(v_case.version));
+    END IF;
+    w := case_check(work_on(v_me, coalesce(p_now, clock_timestamp()), p_action, p_body, v_case));
+    IF w.code IS NOT NULL THEN
+        RETURN case_refusal(w.code, w.pointer, w.detail);
+    END IF;
+    w := case_written(case_do(settle_before(w)));
+    PERFORM key_remember(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint, p_case);
+    RETURN case_view(v_me, w.c, w.now);
+END $$;
+COMMENT ON FUNCTION case_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS 'Every action on a case that is no request.';
+
+-- Approving the last open ticket may carry the feedback: looked at as if the ticket were closed already.
+CREATE FUNCTION feedback_check(INOUT w work) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_ahead work := w;
+BEGIN
+    v_ahead.t := NULL;
+    v_ahead.c.tickets_open := (w.c).tickets_open - 1;
+    v_ahead.action := 'feedback';
+    v_ahead.body := w.body -> 'feedback';
+    v_ahead := case_check(v_ahead);
+    w := refused(w, v_ahead.code, v_ahead.pointer, v_ahead.detail);
+END $$;
+
+CREATE FUNCTION ticket_done(INOUT w work) LANGUAGE plpgsql AS $$
+BEGIN
+    w := ticket_do(settle_before(w));
+    w := tickets_counted(ticket_written(w));
+    IF w.action = 'approve' AND coalesce(w.body -> 'feedback', 'null') <> 'null' THEN
+        w.body := w.body -> 'feedback';
+        w := do_feedback(w);
+    END IF;
+    w := case_written(w);
+END $$;
+
+CREATE FUNCTION ticket_replayed(p_me actor, p_ticket uuid, p_now timestamptz) RETURNS ticket_reply LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_ticket tickets;
+    v_case cases;
+    v ticket_reply;
+BEGIN
+    SELECT * INTO v_ticket FROM tickets t WHERE t.tenant = p_me.tenant AND t.id = p_ticket;
+    SELECT * INTO v_case FROM cases c WHERE c.tenant = p_me.tenant AND c.id = v_ticket.case_id;
+    IF NOT coalesce(ticket_in_sight(p_me, v_ticket, v_case), false) THEN
+        RETURN ticket_refusal('not_found');
+    END IF;
+    v := ticket_view(p_me, v_ticket, v_case, p_now);
+    v._replayed := true;
+    RETURN v;
+END $$;
+
+CREATE FUNCTION ticket_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
+    p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_ticket uuid, p_body jsonb)
+RETURNS ticket_reply LANGUAGE plpgsql AS $$
+DECLARE
+    v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    v_key key_state;
+    w work;
+BEGIN
+    IF v_me.refusal IS NOT NULL THEN
+        RETURN ticket_refusal(v_me.refusal);
+    END IF;
+    v_key := key_begin(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint);
+    IF v_key.state = 'other' THEN
+        RETURN ticket_refusal('idempotency_key_reused');
+    ELSIF v_key.state = 'replay' THEN
+        RETURN ticket_replayed(v_me, v_key.object_id, p_now);
+    END IF;
+    w := ticket_seen(v_me, p_action, p_body, p_ticket, p_now);
+    IF (w.t).id IS NULL THEN
+        RETURN ticket_refusal('not_found');
+    ELSIF is_stale(p_if_match, (w.t).version) THEN
+        RETURN ticket_refusal('precondition_failed', NULL, version_detail((w.t).version));
+    END IF;
+    w := ticket_check(w);
+    IF w.code IS NULL AND p_action = 'approve' AND coalesce(p_body -> 'feedback', 'null') <> 'null' THEN
+        w := feedback_check(w);
+    END IF;
+    IF w.code IS NOT NULL THEN
+        RETURN ticket_refusal(w.code, w.pointer, w.detail);
+    END IF;
+    w := ticket_done(w);
+    PERFORM key_remember(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint, p_ticket);
+    RETURN ticket_view(v_me, w.t, w.c, w.now);
+END $$;
+COMMENT ON FUNCTION ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS 'Every action on a ticket that is no request.';
+
+-- The case's row is locked before the ticket's. No ticket in the work: there is none that the caller sees.
+CREATE FUNCTION ticket_seen(p_me actor, p_action text, p_body jsonb, p_ticket uuid, p_now timestamptz) RETURNS work LANGUAGE plpgsql AS $$
+DECLARE
+    v_case cases := case_locked(p_me.tenant,
+        (SELECT t.case_id FROM tickets t WHERE t.tenant = p_me.tenant AND t.id = p_ticket), NULL);
+    w work;
+BEGIN
+    IF v_case.id IS NULL THEN
+        RETURN w;
+    END IF;
+    w := work_on(p_me, coalesce(p_now, clock_timestamp()), p_action, p_body, v_case);
+    w := ticket_loaded(w, p_ticket);
+    IF NOT coalesce(ticket_in_sight(p_me, w.t, v_case), false) THEN
+        w.t := NULL;
+    END IF;
+    RETURN w;
+END $$;
+
+CREATE FUNCTION create_goes_on(p_body jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'true' IN (coalesce(p_body -> 'register', 'null'), coalesce(p_body -> 'start_source', 'null'), coalesce(p_body -> 'arrived', 'null'));
+
+-- A citizen's first write makes the person, who is then this case's reporter.
+CREATE FUNCTION create_known(INOUT w work) LANGUAGE plpgsql AS $$
+BEGIN
+    IF (w.me).person_id IS NULL THEN
+        w.me := me_known(w.me);
+        w.c.created_by := (w.me).person_id;
+        w.c.reporters := ARRAY[(w.me).person_id];
+    END IF;
+    w.c := case_numbered(w.c, w.zone);
+END $$;
+
+CREATE FUNCTION case_duplicates(w work, INOUT v case_reply) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_ids uuid[] := duplicates_of(w);
+BEGIN
+    v.duplicates__count := cardinality(v_ids);
+    IF sees_staff(w.me) THEN
+        v.duplicates__ids := v_ids;
+    END IF;
+END $$;
+
+CREATE FUNCTION case_created(p_me actor, INOUT v case_reply) LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF v._code IS NULL THEN
+        v._location := '/v1/cases/' || v.id;
+    END IF;
+END $$;

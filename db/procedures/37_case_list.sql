@@ -27,6 +27,7 @@ BEGIN
     RETURN v;
 END $$;
 
+-- OFFSET 0 keeps the planner from writing a composite out again for each of its members.
 CREATE FUNCTION case_items(p_me actor, p_keys page_keys, p_now timestamptz) RETURNS SETOF case_item
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -40,7 +41,7 @@ BEGIN
         CASE WHEN c.point IS NOT NULL THEN c.address END, c.address,
         c.area, a.name, c.community, m.name,
         (r.shown).name, (r.shown).phone, (r.shown).anonymous, (r.shown).private, (r.shown).contactable,
-        c.tags, c.received_at, c.round, h.kind, h.id, h.name,
+        c.tags, c.received_at, c.round, (h.party).kind, (h.party).id, (h.party).name,
         c.arrive_due_at, c.arrived_at, c.resolve_due_at, c.resolved_at, c.plan_due_at, c.planned_at,
         coalesce(c.overdue_at < p_now, false),
         CASE WHEN c.overdue_at < p_now THEN case_overdue_clocks(c, p_now) ELSE '{}' END,
@@ -64,12 +65,14 @@ BEGIN
             THEN ROW(own.name, own.phone, own.anonymous, own.private, own.contactable)::reporter_shown
         WHEN has_reporter(c)
             THEN reporter_masked(sees_reporter(p_me, c), c.reporter_name, c.reporter_phone, c.reporter_anonymous,
-                c.reporter_private, c.reporter_contactable) END AS shown) AS r
-    CROSS JOIN LATERAL (SELECT (w.party).kind, (w.party).id, (w.party).name FROM (SELECT CASE
+                c.reporter_private, c.reporter_contactable) END AS shown
+        OFFSET 0) AS r
+    CROSS JOIN LATERAL (SELECT CASE
         WHEN c.state NOT IN ('whistled', 'handling')
             THEN staff_party(p_me, p.id, p.name, p.roles[1], p.organisation_code, o.name)
         WHEN c.lead_org IS NOT NULL THEN ROW('organisation', c.lead_org, coalesce(l.name, c.lead_org))::party
-        END AS party) AS w) AS h
+        END AS party
+        OFFSET 0) AS h
     ORDER BY k.n;
 END $$;
 

@@ -154,9 +154,11 @@ BEGIN
     LEFT JOIN organisations o ON o.tenant = p.tenant AND o.code = p.organisation_code
     CROSS JOIN LATERAL (SELECT CASE WHEN has_reporter(c)
         THEN reporter_masked(sees_reporter(p_me, c), c.reporter_name, c.reporter_phone, c.reporter_anonymous,
-            c.reporter_private, c.reporter_contactable) END AS shown) AS r
+            c.reporter_private, c.reporter_contactable) END AS shown
+        OFFSET 0) AS r
     CROSS JOIN LATERAL (SELECT CASE WHEN p.id IS NULL THEN role_party(t.issued_role)
-        ELSE staff_party(p_me, p.id, p.name, t.issued_role, p.organisation_code, o.name) END AS party) AS b
+        ELSE staff_party(p_me, p.id, p.name, t.issued_role, p.organisation_code, o.name) END AS party
+        OFFSET 0) AS b
     ORDER BY k.n;
 END $$;
 

@@ -6,11 +6,9 @@
 
 #include "migrate_internal.h"
 
-static int refuse(const char *format, const char *name)
+static int refuse(const char *name, const char *sentence)
 {
-    fprintf(stderr, "whistled: ");
-    fprintf(stderr, format, name);
-    fprintf(stderr, "\n");
+    fprintf(stderr, "whistled: the migration %s %s\n", name, sentence);
     return -EINVAL;
 }
 
@@ -20,14 +18,12 @@ static int check_applied(size_t expected, const char *number, const char *name, 
     const struct embedded_file *known;
 
     if (expected >= n_embedded_migrations)
-        return refuse("the database is newer than this build: it has the migration %s, which this build does not know.",
-                      name);
+        return refuse(name, "is in the database, but not in this build: the database is newer.");
     known = &embedded_migrations[expected];
     if (strtoul(number, NULL, 10) != expected + 1 || strcmp(known->name, name) != 0)
-        return refuse("the database has the migration %s where this build has another.", name);
+        return refuse(name, "is in the database where this build has another.");
     if (strcmp(known->sha256, sha256) != 0)
-        return refuse("the migration %s was edited after it had been applied; a change needs a migration of its own.",
-                      name);
+        return refuse(name, "was edited after it had been applied; a change needs a migration of its own.");
     return 0;
 }
 

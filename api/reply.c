@@ -142,7 +142,7 @@ static void add_common_headers(struct MHD_Response *response, const struct reque
 /* Memory is out: a response without a body needs none of ours. */
 static enum MHD_Result send_bare(struct request *request)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
     enum MHD_Result sent = MHD_NO;
 
     request->reply.status = 503;

@@ -1,10 +1,28 @@
--- The demonstration street 茂山街道: its calendar version and every organisation that takes part.
+-- The demonstration street 茂山街道: its policy and every organisation that takes part.
 -- The street, its five communities and the studio are those of the 2024 work plan; all else is invented.
 -- Run by the owner; may be repeated: what is there already stays as it is.
 SET search_path = whistled, public;
 
 INSERT INTO tenants (tenant, name, number_prefix, zone)
 VALUES ('maoshan', '茂山街道', 'MS', 'Asia/Shanghai')
+ON CONFLICT DO NOTHING;
+
+-- The numbers of the 2024 work plan (5 minutes, 30 minutes, 4 hours, 1 day) and those it leaves open. A key left out has
+-- the same number by default; they stand here so that a street sees what it may change, in a version of its own.
+INSERT INTO policies (tenant, version, valid_from, settings, note)
+VALUES ('maoshan', 1, '2024-05-13T00:00:00+08:00', '{
+    "arrive_minutes": 5, "ordinary_minutes": 30, "complex_minutes": 240, "plan_minutes": 1440,
+    "plan_again_minutes": 240, "reopen_working_days": 3,
+    "emergency_sign_minutes": 10, "emergency_report_minutes": 30,
+    "everyday_sign_minutes": 60, "everyday_contact_minutes": 1440, "everyday_report_days": 3, "everyday_finish_days": 3,
+    "hard_sign_minutes": 60, "hard_contact_minutes": 1440, "hard_report_days": 3, "hard_finish_days": 5,
+    "floor_sign_minutes": 10, "floor_contact_minutes": 60, "floor_report_minutes": 30, "floor_finish_minutes": 60,
+    "working_hours": ["09:00", "12:00", "13:00", "17:00"],
+    "return_working_minutes": 240, "return_decide_working_minutes": 30, "review_minutes": 1440,
+    "object_days": 15, "reopen_days": 15, "rate_days": 7, "evaluate_days": 7, "suspend_days": 90,
+    "urge_minutes": 60, "callback_tries": 3, "check_metres": 200, "check_accuracy_metres": 100, "check_share": {},
+    "duplicate_metres": 50, "duplicate_days": 30, "stages": [80, 100, 120]
+}', '“12273”工作安排，2024年5月13日')
 ON CONFLICT DO NOTHING;
 
 -- Parents come first: one statement checks its foreign keys at its end, so order is for the reader.

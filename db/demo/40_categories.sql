@@ -26,16 +26,23 @@ SELECT category, questions::jsonb FROM (VALUES
                   {"code": "since", "zh": "从何时开始", "en": "Since when", "type": "text", "required": false}]'),
     ('lift-fault', '[{"code": "trapped", "zh": "是否有人被困", "en": "Is anybody trapped", "type": "boolean", "required": true}]'),
     ('gas-leak', '[{"code": "smell", "zh": "气味程度", "en": "How strong is the smell", "type": "choice", "required": false,
-                    "values": ["slight", "strong"]},
+                    "values": [{"code": "slight", "zh": "轻微", "en": "Slight"}, {"code": "strong", "zh": "强烈", "en": "Strong"}]},
                    {"code": "evacuated", "zh": "人员是否已撤离", "en": "Have people left", "type": "boolean", "required": false}]'),
-    ('labour-dispute', '[{"code": "people", "zh": "涉及人数", "en": "People concerned", "type": "number", "required": false}]'),
+    ('labour-dispute', '[{"code": "people", "zh": "涉及人数", "en": "People concerned", "type": "integer", "required": false}]'),
     ('elderly-care', '[{"code": "living_alone", "zh": "是否独居", "en": "Living alone", "type": "boolean", "required": false}]')
 ) AS q (category, questions);
 
 INSERT INTO categories (tenant, code, class, name, name_en, lead_organisation, on_scene, photo_required, default_level,
-                        questions, ordinal)
-SELECT 'maoshan', c.code, c.class, c.zh, c.en, c.lead, c.on_scene, c.photo, c.level, coalesce(q.questions, '[]'),
-       c.ordinal
+                        joint_method, questions, ordinal)
+SELECT 'maoshan', c.code, c.class, c.zh, c.en, c.lead, c.on_scene, c.photo, c.level,
+       CASE
+           WHEN c.code IN ('elderly-care', 'social-assistance', 'minor-protection') THEN 'joint_support'
+           WHEN c.code = 'advice' THEN 'joint_publicity'
+           WHEN c.class = 'disputes' THEN 'joint_mediation'
+           WHEN c.class = 'public_security' THEN 'joint_defence'
+           WHEN c.class = 'property_management' THEN 'joint_property'
+       END,
+       coalesce(q.questions, '[]'), c.ordinal
 FROM (VALUES
     -- 市容环境
     ('street-stall',      '占道经营',               'Trading on the pavement',               'urban-management', 'ordinary', true,  false, 10,  'city_appearance'),

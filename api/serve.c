@@ -145,7 +145,8 @@ static int make_workers(struct server *server, const struct config *config)
     for (unsigned i = 0; i < config->workers && !r; i++) {
         char *text = NULL;
 
-        r = say(worker_new(&server->service, i, server->listen_fds[i], &server->workers[i], &text), text);
+        r = worker_new(&server->service, i, server->listen_fds[i], &server->workers[i], &text);
+        say(r, text);
         if (!r)
             server->metrics[i] = server->workers[i]->metrics;
         server->n_workers += !r;
@@ -286,13 +287,15 @@ int serve_check(const struct config *config)
     char *text = NULL;
     struct auth_settings settings = worker_auth_settings(config);
     struct auth *auth = NULL;
-    int failed = 0;
+    int failed, r;
 
     config_print(config, stdout);
-    failed += check_part("keys", auth_new(&settings, &auth, &text), text);
+    r = auth_new(&settings, &auth, &text);
+    failed = check_part("keys", r, text);
     auth_free(auth);
     text = NULL;
-    failed += check_part("database", search_path ? startup_ask(config, search_path, key, &text) : -ENOMEM, text);
+    r = search_path ? startup_ask(config, search_path, key, &text) : -ENOMEM;
+    failed += check_part("database", r, text);
     failed += check_folder("attachments_dir", config->attachments_dir, R_OK | W_OK | X_OK);
     failed += check_folder("docs_dir", config->docs_dir, R_OK | X_OK);
     free(search_path);

@@ -8,7 +8,7 @@ void op_livez(struct request *request);
 void op_readyz(struct request *request);
 void op_openapi(struct request *request);
 void op_docs(struct request *request);
-void op_attachments_create(struct request *request);
-void op_attachments_get(struct request *request);
+void attachments_create(struct request *request);
+void attachments_get(struct request *request);
 
 #endif

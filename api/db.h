@@ -32,7 +32,6 @@ struct db_call {
     const struct statement *statement;
     const char *const *values;
     const char *tenant; /* groups are sorted by it, so that their locks are taken in one order; may be NULL */
-    const char *object; /* what it locks first (the id in the path); sorted by it within the tenant; may be NULL */
     bool write;
     bool alone;
     bool has_key;         /* Idempotency-Key given: a lost answer may be run again */
@@ -49,6 +48,7 @@ struct db_call {
     /* Of db.c alone; db_submit sets them. */
     enum db_place where;
     struct db_link link;        /* CALL_QUEUED, CALL_FINISHED */
+    const char *object;         /* what it locks first, as far as one can tell */
     struct db_segment *segment; /* CALL_SENT: the part of a pipeline */
     unsigned place;             /* in that segment */
     uint64_t not_before_ms;

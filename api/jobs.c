@@ -176,8 +176,10 @@ static void clock_turn(struct job *job, uint64_t now_ms)
     if (now_ms < job->due_ms)
         return;
     job->due_ms = now_ms + CLOCK_MS;
-    if (session_run_number(&job->session, "SELECT * FROM clock_tick(NULL)", 0, NULL) > 0)
-        jobs_hint(job->jobs);
+    if (session_run_number(&job->session, "SELECT clock_tick(NULL)", 0, NULL) <= 0)
+        return;
+    jobs_hint(job->jobs);
+    job->due_ms = now_ms; /* it does a part at a time: there may be more */
 }
 
 static void *clock_main(void *context)

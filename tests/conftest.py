@@ -8,7 +8,7 @@ import pytest
 
 from support.client import Client
 from support.contract import Contract
-from support.postgres import Postgres
+from support.postgres import Postgres, select_pause
 from support.service import Service
 from support.world import Clock, Street, build_world
 
@@ -81,6 +81,17 @@ def street(service: Service, contract: Contract, clock: Clock) -> Street:
 @pytest.fixture
 def elsewhere(service: Service, contract: Contract, clock: Clock) -> Street:
     return Street(service, contract, clock, "elsewhere")
+
+
+@pytest.fixture
+def drained(db):
+    """Call it to be sure that everything committed has its place in the feed."""
+
+    def wait() -> None:
+        while db.execute("SELECT EXISTS (SELECT FROM outbox WHERE position IS NULL)").fetchone()[0]:
+            select_pause()
+
+    return wait
 
 
 @pytest.fixture

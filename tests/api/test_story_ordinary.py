@@ -17,7 +17,7 @@ def test_resident_reports_and_grid_worker_ends_it_at_the_source(street, clock):
     assert case["arrive_due_at"] == iso(start + timedelta(minutes=5))
     assert case["resolve_due_at"] == iso(start + timedelta(minutes=30))
     assert case["level"] == "ordinary" and case["registered"] is False
-    assert "tickets" not in case
+    assert "tickets" not in case.json
 
     clock.forward(minutes=2)
     seen = street.grid1.get(f"/v1/cases/{case['id']}")

@@ -71,7 +71,7 @@ class Client:
         return self.request("PATCH", path, body, {"If-Match": etag})
 
     # One helper per step of a story: each reads the object for its ETag and acts.
-    def act(self, kind: str, object_id: str, action: str, expect: int = 200, **body) -> Reply:
+    def act(self, kind: str, object_id: str, action: str, expect: int = 200, /, **body) -> Reply:
         """POST an action with the object's current version."""
         path = f"/v1/{kind}/{object_id}"
         current = self.get(path)
@@ -80,8 +80,8 @@ class Client:
         assert reply.status == expect, f"{self.name}: {action}: {reply}"
         return reply
 
-    def case(self, case_id: str, action: str, expect: int = 200, **body) -> Reply:
+    def case(self, case_id: str, action: str, expect: int = 200, /, **body) -> Reply:
         return self.act("cases", case_id, action, expect, **body)
 
-    def ticket(self, ticket_id: str, action: str, expect: int = 200, **body) -> Reply:
+    def ticket(self, ticket_id: str, action: str, expect: int = 200, /, **body) -> Reply:
         return self.act("tickets", ticket_id, action, expect, **body)

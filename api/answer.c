@@ -127,6 +127,21 @@ static int add_rows(struct request *request, const struct binding *binding, cons
     return r;
 }
 
+/* As it was sent, but for what may not stand inside the angle brackets of a Link header. */
+static void add_escaped(struct buffer *link, const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        char escape[4];
+
+        snprintf(escape, sizeof escape, "%%%02X", c);
+        if (c <= 0x20 || c >= 0x7f || c == '<' || c == '>' || c == '"')
+            buffer_add_text(link, escape);
+        else
+            buffer_add(link, text + i, 1);
+    }
+}
+
 /* The same address with another cursor, for the Link header. */
 static const char *next_link(struct request *request, const char *cursor)
 {
@@ -136,13 +151,13 @@ static const char *next_link(struct request *request, const char *cursor)
     char separator = '?';
 
     buffer_add_text(&link, "<");
-    buffer_add_text(&link, request->parts.path);
+    add_escaped(&link, request->parts.path, strlen(request->parts.path));
     for (size_t size; *rest; rest += size + (rest[size] == '&')) {
         size = strcspn(rest, "&");
         if (!size || !strncmp(rest, "cursor=", 7))
             continue;
         buffer_add(&link, &separator, 1);
-        buffer_add(&link, rest, size);
+        add_escaped(&link, rest, size);
         separator = '&';
     }
     buffer_add(&link, &separator, 1);

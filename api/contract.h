@@ -35,8 +35,8 @@ struct property {
 struct schema {
     unsigned types;
     enum string_format format;
-    const char *pattern;      /* PCRE2, anchored by its author; NULL when none */
-    unsigned pattern_index;   /* into the table of patterns compiled once at start */
+    const char *pattern;       /* PCRE2, anchored by its author; NULL when none */
+    unsigned pattern_index;    /* into the table of patterns compiled once at start */
     const char *const *values; /* enum of strings, sorted; NULL when none */
     size_t n_values;
     bool has_minimum, has_maximum;
@@ -99,7 +99,7 @@ struct statement {
     size_t n_arguments;
     const uint32_t *argument_types; /* PostgreSQL OIDs, 0: let the server decide */
     const char *const *argument_names;
-    unsigned index;                 /* place in contract.statements */
+    unsigned index; /* place in contract.statements */
 };
 
 /* The encoder's program: a node for each property of a reply schema, in the contract's order. */
@@ -108,8 +108,8 @@ enum encode_kind { ENCODE_OBJECT, ENCODE_COLUMN };
 struct encode_node {
     const char *name; /* property name */
     enum encode_kind kind;
-    const char *column;           /* ENCODE_COLUMN: its column, `location__lon` */
-    const struct schema *schema;  /* what the contract says of it: compared with the column's type at start */
+    const char *column;                 /* ENCODE_COLUMN: its column, `location__lon` */
+    const struct schema *schema;        /* what the contract says of it: compared with the column's type at start */
     const struct encode_node *children; /* ENCODE_OBJECT */
     size_t n_children;
     bool required;
@@ -133,13 +133,13 @@ struct operation {
     const char *path;   /* /v1/cases/{case_id}/start-source */
     uint32_t roles;     /* bits by index into contract.roles; 0 when public */
     bool is_public;
-    bool write;          /* not GET */
-    bool alone;          /* a write that never shares a group (x-alone) */
-    bool if_match;       /* If-Match is required: 428 without */
-    bool takes_key;      /* POST: Idempotency-Key is honoured */
-    bool personal;       /* no-store; false: ETag with 304 */
-    bool waits;          /* Prefer: wait is honoured */
-    bool raw_body;       /* body is not JSON; its function reads it */
+    bool write;                /* not GET */
+    bool alone;                /* a write that never shares a group (x-alone) */
+    bool if_match;             /* If-Match is required: 428 without */
+    bool takes_key;            /* POST: Idempotency-Key is honoured */
+    bool personal;             /* no-store; false: ETag with 304 */
+    bool waits;                /* Prefer: wait is honoured */
+    bool raw_body;             /* body is not JSON; its function reads it */
     const struct schema *body; /* NULL: no body */
     bool body_required;
     size_t max_body; /* bytes */

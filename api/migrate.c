@@ -13,7 +13,8 @@
 
 static const char bootstrap[] =
     "CREATE SCHEMA IF NOT EXISTS whistled;"
-    "COMMENT ON SCHEMA whistled IS 'Tables of the service; its procedures are in api_<checksum>, one schema for each release';"
+    "COMMENT ON SCHEMA whistled IS 'Tables of the service; its procedures are in api_<checksum>, one schema for each "
+    "release';"
     "CREATE TABLE IF NOT EXISTS whistled.migrations ("
     "    number integer PRIMARY KEY,"
     "    name text NOT NULL,"
@@ -167,7 +168,8 @@ static int make_extension(struct migration *migration, const char *name)
     PGresult *result;
     char what[192];
     bool there;
-    int r = migrate_ask(migration, "look for extensions", "SELECT FROM pg_extension WHERE extname = $1", 1, &name, &result);
+    int r =
+        migrate_ask(migration, "look for extensions", "SELECT FROM pg_extension WHERE extname = $1", 1, &name, &result);
 
     if (r)
         return r;

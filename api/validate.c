@@ -55,7 +55,8 @@ static char *write_escaped(char *end, const char *key)
     return end;
 }
 
-/* Written from the end of `buffer` backwards would save a pass; depth is at most JSON_MAX_DEPTH, so it does not matter. */
+/* Written from the end of `buffer` backwards would save a pass; depth is at most JSON_MAX_DEPTH, so it does not matter.
+ */
 static char *write_pointer(char *end, const struct place *place)
 {
     if (!place)

@@ -33,9 +33,9 @@ void validate_stop(void);
 enum { JSON_MAX_DEPTH = 32 };
 
 /* Parses strictly: UTF-8, one value, no duplicate keys, no NUL, depth ≤ JSON_MAX_DEPTH. `text` ends in a NUL behind
- * `size`; zeros behind a number's point are blanked out in it (3.0 becomes 3). Returns 0 with a value to be json_decref'ed;
- * -EBADMSG when it is no such JSON; -EINVAL with the code of a fault of the whole body, duplicate_field or too_large; or
- * -ENOMEM. */
+ * `size`; zeros behind a number's point are blanked out in it (3.0 becomes 3). Returns 0 with a value to be
+ * json_decref'ed; -EBADMSG when it is no such JSON; -EINVAL with the code of a fault of the whole body, duplicate_field
+ * or too_large; or -ENOMEM. */
 int validate_parse(char *text, size_t size, json_t **ret_value, const char **reterr_code);
 
 void validate_json(const struct schema *schema, const json_t *value, struct arena *arena, struct faults *faults);

@@ -80,8 +80,8 @@ int validate_parse(char *text, size_t size, json_t **ret_value, const char **ret
         return 0;
     if (error == json_error_out_of_memory)
         return -ENOMEM;
-    *reterr_code = error == json_error_duplicate_key       ? "duplicate_field"
+    *reterr_code = error == json_error_duplicate_key      ? "duplicate_field"
                    : error == json_error_numeric_overflow ? "too_large"
-                                                           : NULL;
+                                                          : NULL;
     return *reterr_code ? -EINVAL : -EBADMSG;
 }

@@ -7,12 +7,14 @@
 #include "format.h"
 #include "validate.h"
 
-#define TEXT(...) {.types = JSON_KIND_STRING, .max_length = SIZE_MAX, .max_items = SIZE_MAX, __VA_ARGS__}
+#define TEXT(...)                                                                                                      \
+    {                                                                                                                  \
+        .types = JSON_KIND_STRING, .max_length = SIZE_MAX, .max_items = SIZE_MAX, __VA_ARGS__                          \
+    }
 
 static const char *const colours[] = {"blue", "orange", "red"};
 static const struct schema colour = TEXT(.values = colours, .n_values = 3);
-static const struct schema name = {
-    .types = JSON_KIND_STRING, .min_length = 2, .max_length = 3, .max_items = SIZE_MAX};
+static const struct schema name = {.types = JSON_KIND_STRING, .min_length = 2, .max_length = 3, .max_items = SIZE_MAX};
 static const struct schema nullable_name = {
     .types = JSON_KIND_STRING | JSON_KIND_NULL, .max_length = SIZE_MAX, .max_items = SIZE_MAX};
 static const struct schema id = TEXT(.format = FORMAT_UUID);
@@ -29,11 +31,11 @@ static const struct property inner_properties[] = {
 };
 static const struct schema inner = {.types = JSON_KIND_OBJECT, .properties = inner_properties, .n_properties = 1};
 static const struct property properties[] = {
-    {.name = "any", .schema = &any_whole},     {.name = "colour", .schema = &colour},
-    {.name = "free", .schema = &free_form},    {.name = "id", .schema = &id},
-    {.name = "inner", .schema = &inner},       {.name = "name", .schema = &name, .required = true},
-    {.name = "names", .schema = &names},       {.name = "nullable", .schema = &nullable_name},
-    {.name = "real", .schema = &real},         {.name = "whole", .schema = &whole},
+    {.name = "any", .schema = &any_whole},  {.name = "colour", .schema = &colour},
+    {.name = "free", .schema = &free_form}, {.name = "id", .schema = &id},
+    {.name = "inner", .schema = &inner},    {.name = "name", .schema = &name, .required = true},
+    {.name = "names", .schema = &names},    {.name = "nullable", .schema = &nullable_name},
+    {.name = "real", .schema = &real},      {.name = "whole", .schema = &whole},
     {.name = "yes", .schema = &yes_or_no},
 };
 static const struct schema body = {
@@ -161,9 +163,28 @@ static void test_zeros_behind_the_point_go(void **state)
 static void test_what_is_no_json(void **state)
 {
     static const char *const texts[] = {
-        "", " ", "{", "{\"a\":1,}", "{'a':1}", "{\"a\":01}", "{\"a\":1}x", "{\"a\":1}{}", "nul", "{\"a\":NaN}",
-        "{\"a\":\"\\u0000\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\xff\"}", "{\"a\":\"\xc0\x80\"}", "{\"a\":\"\xed\xa0\x80\"}",
-        "\xef\xbb\xbf{}", "{\"a\":\"\t\"}", "{\"a\":1e5.0}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}", "[1.0.0]",
+        "",
+        " ",
+        "{",
+        "{\"a\":1,}",
+        "{'a':1}",
+        "{\"a\":01}",
+        "{\"a\":1}x",
+        "{\"a\":1}{}",
+        "nul",
+        "{\"a\":NaN}",
+        "{\"a\":\"\\u0000\"}",
+        "{\"a\":\"\\ud800\"}",
+        "{\"a\":\"\xff\"}",
+        "{\"a\":\"\xc0\x80\"}",
+        "{\"a\":\"\xed\xa0\x80\"}",
+        "\xef\xbb\xbf{}",
+        "{\"a\":\"\t\"}",
+        "{\"a\":1e5.0}",
+        "{\"a\":1.}",
+        "{\"a\":.5}",
+        "{\"a\":+1}",
+        "[1.0.0]",
     };
 
     (void)state;
@@ -221,9 +242,9 @@ static void expect_format(enum string_format format, const char *text, bool fits
 static void test_times_that_fit(void **state)
 {
     static const char *const fit[] = {
-        "2024-11-23T16:20:00Z", "2024-11-23T16:20:00.123+08:00", "2024-11-23t16:20:00z", "2024-02-29T00:00:00-15:59",
-        "2016-12-31T23:59:60Z", "2017-01-01T07:59:60+08:00", "0001-01-02T00:00:00Z", "9999-12-30T23:59:59Z",
-        "2000-02-29T23:59:59.999999999Z",
+        "2024-11-23T16:20:00Z",      "2024-11-23T16:20:00.123+08:00", "2024-11-23t16:20:00z",
+        "2024-02-29T00:00:00-15:59", "2016-12-31T23:59:60Z",          "2017-01-01T07:59:60+08:00",
+        "0001-01-02T00:00:00Z",      "9999-12-30T23:59:59Z",          "2000-02-29T23:59:59.999999999Z",
     };
 
     (void)state;
@@ -233,19 +254,40 @@ static void test_times_that_fit(void **state)
 
 static void test_times_that_do_not(void **state)
 {
-    static const char *const not[] = {
-        "", "2024-11-23", "2024-11-23T16:20:00", "2024-11-23 16:20:00Z", "2024-11-23T16:20Z", "2024-11-23T24:00:00Z",
-        "2024-02-31T00:00:00Z", "2023-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2024-13-01T00:00:00Z",
-        "2024-00-01T00:00:00Z", "2024-01-00T00:00:00Z", "2024-11-23T16:60:00Z", "2024-11-23T16:20:61Z",
-        "2024-11-23T16:20:60Z", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "2024-11-23T16:20:00.Z",
-        "2024-11-23T16:20:00+0800", "2024-11-23T16:20:00+08", "2024-11-23T16:20:00+16:00", "2024-11-23T16:20:00+08:60",
-        "2024-11-23T16:20:00Z ", "-024-11-23T16:20:00Z", "2024-1-23T16:20:00Z", "9999-12-31T23:59:59Z",
-        "2024-11-23T16:20:00\xe2\x88\x92" "08:00",
+    static const char *const not [] = {
+        "",
+        "2024-11-23",
+        "2024-11-23T16:20:00",
+        "2024-11-23 16:20:00Z",
+        "2024-11-23T16:20Z",
+        "2024-11-23T24:00:00Z",
+        "2024-02-31T00:00:00Z",
+        "2023-02-29T00:00:00Z",
+        "1900-02-29T00:00:00Z",
+        "2024-13-01T00:00:00Z",
+        "2024-00-01T00:00:00Z",
+        "2024-01-00T00:00:00Z",
+        "2024-11-23T16:60:00Z",
+        "2024-11-23T16:20:61Z",
+        "2024-11-23T16:20:60Z",
+        "0000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "2024-11-23T16:20:00.Z",
+        "2024-11-23T16:20:00+0800",
+        "2024-11-23T16:20:00+08",
+        "2024-11-23T16:20:00+16:00",
+        "2024-11-23T16:20:00+08:60",
+        "2024-11-23T16:20:00Z ",
+        "-024-11-23T16:20:00Z",
+        "2024-1-23T16:20:00Z",
+        "9999-12-31T23:59:59Z",
+        "2024-11-23T16:20:00\xe2\x88\x92"
+        "08:00",
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof not / sizeof *not; i++)
-        expect_format(FORMAT_DATE_TIME, not[i], false);
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+        expect_format(FORMAT_DATE_TIME, not [i], false);
 }
 
 static void test_dates_and_ids(void **state)

@@ -25,9 +25,11 @@ struct cursor_scope cursor_scope_of(const struct request *request)
     };
 }
 
+/* updated_after says where a feed begins, not what is in it: from then on the cursor alone does. */
 static bool is_filter(const char *name)
 {
-    return strcmp(name, "cursor") != 0 && strcmp(name, "limit") != 0 && strcmp(name, "count") != 0;
+    return strcmp(name, "cursor") != 0 && strcmp(name, "limit") != 0 && strcmp(name, "count") != 0 &&
+           strcmp(name, "updated_after") != 0;
 }
 
 /* With its NUL, so that no two lists of parts run together to the same bytes. */

@@ -1,5 +1,6 @@
 -- Who sees which rows; all else is as if it did not exist. One place: reads, lists, events, attachments, requests and
--- every action ask here. Each rule looks at the row alone, so that the planner can take it apart inside a list.
+-- every action ask here. Each rule looks at the row alone, so that the planner can take it apart inside a list. A row of
+-- NULLs, as a SELECT INTO that found nothing leaves it, is never in sight.
 
 CREATE FUNCTION sees_all(p_me actor) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (p_me).roles && '{dispatcher,leader,supervisor,auditor}';
@@ -33,11 +34,11 @@ RETURN 'citizen' = ANY ((p_me).roles) AND (p_me).person_id = ANY ((p_case).repor
     OR 'client' = ANY ((p_me).roles) AND (p_case).created_by = (p_me).person_id;
 
 CREATE FUNCTION staff_sees_case(p_me actor, p_case cases) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-RETURN within_scope(p_me, (p_case).area)
+RETURN (p_case).id IS NOT NULL AND within_scope(p_me, (p_case).area)
     AND (sees_all(p_me) OR field_sees_case(p_me, p_case) OR department_sees_case(p_me, p_case)) IS TRUE;
 
 CREATE FUNCTION case_in_sight(p_me actor, p_case cases) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-RETURN within_scope(p_me, (p_case).area)
+RETURN (p_case).id IS NOT NULL AND within_scope(p_me, (p_case).area)
     AND (sees_all(p_me) OR field_sees_case(p_me, p_case) OR department_sees_case(p_me, p_case)
         OR owner_sees_case(p_me, p_case)) IS TRUE;
 COMMENT ON FUNCTION case_in_sight(actor, cases) IS 'Whether the case exists for this caller';
@@ -51,7 +52,7 @@ COMMENT ON FUNCTION tickets_in_sight(actor, cases) IS 'all, own or none';
 
 -- A department keeps its own tickets also when they went back.
 CREATE FUNCTION ticket_in_sight(p_me actor, p_ticket tickets, p_case cases) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-RETURN within_scope(p_me, (p_case).area)
+RETURN (p_ticket).id IS NOT NULL AND within_scope(p_me, (p_case).area)
     AND (sees_all(p_me) OR field_sees_case(p_me, p_case)
         OR ('department' = ANY ((p_me).roles) AND (p_ticket).organisation = (p_me).org)) IS TRUE;
 COMMENT ON FUNCTION ticket_in_sight(actor, tickets, cases) IS 'Whether the ticket exists for this caller';

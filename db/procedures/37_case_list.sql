@@ -84,23 +84,18 @@ DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     v_now timestamptz := coalesce(p_now, clock_timestamp());
     v_filter case_filter;
-    v_after bigint;
+    v_feed feed_mode := feed_mode(p_tenant, p_updated_after, p_cursor);
     v_keys page_keys;
 BEGIN
-    IF v_me.refusal IS NOT NULL THEN
-        RETURN NEXT case_item_steer(v_me.refusal, NULL, NULL);
+    IF coalesce(v_me.refusal, v_feed.refusal) IS NOT NULL THEN
+        RETURN NEXT case_item_steer(coalesce(v_me.refusal, v_feed.refusal), NULL, NULL);
         RETURN;
     END IF;
     v_filter := case_filter_spelt(p_tenant, p_filter);
-    IF p_updated_after IS NULL THEN
-        v_keys := case_page(v_me, v_filter, p_sort, p_cursor, p_limit, v_now);
+    IF v_feed.on_feed THEN
+        v_keys := case_feed_page(v_me, v_filter, v_feed.after, p_limit, v_now);
     ELSE
-        v_after := coalesce(p_cursor::bigint, feed_start(p_tenant, p_updated_after));
-        v_keys := case_feed_page(v_me, v_filter, v_after, p_limit, v_now);
-        IF v_after > feed_last(p_tenant) THEN
-            RETURN NEXT case_item_steer('cursor_reset', NULL, NULL);
-            RETURN;
-        END IF;
+        v_keys := case_page(v_me, v_filter, p_sort, p_cursor, p_limit, v_now);
     END IF;
     RETURN QUERY SELECT * FROM case_items(v_me, v_keys, v_now);
     IF p_count = 'exact' OR v_keys.resting IS NOT NULL THEN

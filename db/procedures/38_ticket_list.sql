@@ -103,13 +103,13 @@ DECLARE
     v page_keys;
 BEGIN
     EXECUTE format(
-        'SELECT array_agg(k.id), array_agg(k.position::text)
+        'SELECT array_agg(k.id), array_agg(feed_place(k.position))
         FROM (SELECT t.id, f.position FROM ticket_feed f JOIN tickets t ON t.tenant = f.tenant AND t.id = f.ticket_id
             WHERE f.tenant = ($1).tenant AND f.position > $4 AND %s ORDER BY f.position LIMIT $5) AS k',
         ticket_where(p_me, p))
     INTO v.ids, v.cursors
     USING p_me, p, p_now, p_after, p_limit;
-    v.resting := greatest(p_after, feed_last(p_me.tenant));
+    v.resting := feed_place(greatest(p_after, feed_last(p_me.tenant)));
     RETURN v;
 END $$;
 
@@ -169,21 +169,16 @@ RETURNS SETOF ticket_item LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     v_now timestamptz := coalesce(p_now, clock_timestamp());
-    v_after bigint;
+    v_feed feed_mode := feed_mode(p_tenant, p_updated_after, p_cursor);
     v_keys page_keys;
 BEGIN
-    IF v_me.refusal IS NOT NULL THEN
-        RETURN NEXT ticket_item_steer(v_me.refusal, NULL, NULL);
+    IF coalesce(v_me.refusal, v_feed.refusal) IS NOT NULL THEN
+        RETURN NEXT ticket_item_steer(coalesce(v_me.refusal, v_feed.refusal), NULL, NULL);
         RETURN;
-    ELSIF p_updated_after IS NULL THEN
-        v_keys := ticket_page(v_me, p_filter, p_sort, p_cursor, p_limit, v_now);
+    ELSIF v_feed.on_feed THEN
+        v_keys := ticket_feed_page(v_me, p_filter, v_feed.after, p_limit, v_now);
     ELSE
-        v_after := coalesce(p_cursor::bigint, feed_start(p_tenant, p_updated_after));
-        IF v_after > feed_last(p_tenant) THEN
-            RETURN NEXT ticket_item_steer('cursor_reset', NULL, NULL);
-            RETURN;
-        END IF;
-        v_keys := ticket_feed_page(v_me, p_filter, v_after, p_limit, v_now);
+        v_keys := ticket_page(v_me, p_filter, p_sort, p_cursor, p_limit, v_now);
     END IF;
     RETURN QUERY SELECT * FROM ticket_items(v_me, v_keys, v_now);
     IF p_count = 'exact' OR v_keys.resting IS NOT NULL THEN

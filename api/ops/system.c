@@ -6,21 +6,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../bind.h"
 #include "../contract.h"
 #include "../etag.h"
+#include "../negotiate.h"
 #include "../request.h"
 #include "../worker.h"
 #include "ops.h"
 
-static void answer_text(struct request *request, int status, const char *text)
+/* Operations with a reply schema are asked before; a function knows for itself what it answers. */
+static void answer_json(struct request *request, const char *text, size_t size)
 {
-    request_answer(request, status, "application/json", text, strlen(text));
+    if (negotiate_accepts(request->headers.values[HEADER_ACCEPT], "application", "json"))
+        request_answer(request, 200, "application/json", text, size);
+    else
+        request_refuse(request, "not_acceptable");
+}
+
+static void answer_text(struct request *request, const char *text)
+{
+    answer_json(request, text, strlen(text));
 }
 
 void op_livez(struct request *request)
 {
-    answer_text(request, 200, "{\"status\":\"ok\"}");
+    answer_text(request, "{\"status\":\"ok\"}");
 }
 
 static void answer_ready(struct request *request, const char *database, const char *schema, bool draining)
@@ -33,7 +42,7 @@ static void answer_ready(struct request *request, const char *database, const ch
     if (!text)
         request_refuse(request, "unavailable");
     else if (ready)
-        answer_text(request, 200, text);
+        answer_text(request, text);
     else
         request_refuse_with(request, "not_ready", text);
 }
@@ -64,28 +73,27 @@ void op_openapi(struct request *request)
 {
     request->reply.etag =
         etag_make(request->arena, /* version= */ -1, contract.openapi_json, contract.openapi_json_size);
-    request_answer(request, 200, "application/json", (const char *)contract.openapi_json, contract.openapi_json_size);
+    answer_json(request, (const char *)contract.openapi_json, contract.openapi_json_size);
 }
 
-static const char *type_of(const char *name)
+struct file_type {
+    const char *ending, *type, *main, *sub;
+};
+
+static const struct file_type *type_of(const char *name)
 {
-    static const struct {
-        const char *ending, *type;
-    } types[] = {
-        {".html", "text/html; charset=utf-8"},
-        {".js", "text/javascript; charset=utf-8"},
-        {".mjs", "text/javascript; charset=utf-8"},
-        {".css", "text/css; charset=utf-8"},
-        {".json", "application/json"},
-        {".svg", "image/svg+xml"},
-        {".woff2", "font/woff2"},
-        {".png", "image/png"},
+    static const struct file_type types[] = {
+        {".html", "text/html; charset=utf-8", "text", "html"},
+        {".js", "text/javascript; charset=utf-8", "text", "javascript"},
+        {".css", "text/css; charset=utf-8", "text", "css"},
+        {".svg", "image/svg+xml", "image", "svg+xml"},
+        {".woff2", "font/woff2", "font", "woff2"},
     };
     const char *ending = strrchr(name, '.');
 
     for (size_t i = 0; ending && i < sizeof types / sizeof *types; i++)
         if (!strcmp(ending, types[i].ending))
-            return types[i].type;
+            return &types[i];
     return NULL;
 }
 
@@ -111,13 +119,18 @@ static int open_file(const char *folder, const char *name, struct stat *ret_stat
 void op_docs(struct request *request)
 {
     const char *name = request->path_values[0] ? request->path_values[0] : "index.html";
-    const char *type = type_of(name);
+    const struct file_type *type = type_of(name);
     struct reply *reply = &request->reply;
     struct stat status;
     int fd = type ? open_file(request->worker->service->config->docs_dir, name, &status) : -1;
 
     if (fd < 0) {
         request_refuse(request, "not_found");
+        return;
+    }
+    if (!negotiate_accepts(request->headers.values[HEADER_ACCEPT], type->main, type->sub)) {
+        close(fd);
+        request_refuse(request, "not_acceptable");
         return;
     }
     reply->response = MHD_create_response_from_fd64((uint64_t)status.st_size, fd);
@@ -127,7 +140,7 @@ void op_docs(struct request *request)
         return;
     }
     reply->status = 200;
-    reply->content_type = type;
+    reply->content_type = type->type;
     reply->etag = arena_printf(request->arena, "\"%llx-%llx\"", (unsigned long long)status.st_size,
                                (unsigned long long)status.st_mtim.tv_sec * 1000000000u +
                                    (unsigned long long)status.st_mtim.tv_nsec);

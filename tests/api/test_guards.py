@@ -26,13 +26,13 @@ def in_state(street, state):
     steps = [("accepted", "accept", {}), ("registered", "register", {"level": "ordinary"}),
              ("source_handling", "start-source", {}),
              ("checking", "source-done", {"result": "r", "reply": "p"})]
+    if state == "rejected":
+        return street.dispatcher.case(case["id"], "reject", code="not_ours", basis="b", reason="r")
     for reached, action, body in steps:
         if case["state"] == state:
             break
         case = street.grid1.case(case["id"], action, **body)
         assert case["state"] == reached
-    if state == "rejected":
-        case = street.dispatcher.case(case["id"], "reject", code="not_ours", basis="b", reason="r")
     return case
 
 
@@ -95,8 +95,8 @@ class TestOrder:
         case = whistled(street, organisations=("city",))
         work(street.city, case["tickets"][0]["id"], POINT, reply="p")
         street.dispatcher.ticket(case["tickets"][0]["id"], "approve", rating=5, feedback={})
-        failing = {"pass": False, "reason": "r"}
-        street.grid1.post(f"/v1/cases/{case['id']}/arrive", {"point": POINT})
+        failing = {"pass": False, "reason": "r", "point": street.point("XF-01")}
+        refused(street.grid3.post(f"/v1/cases/{case['id']}/check", failing, '"1"'), 404, "not_found")
         refused(street.grid2.case(case["id"], "check", 422, **failing), 422, "lead_not_named")
 
 

@@ -276,8 +276,7 @@ bool connections_busy(const struct worker *worker)
 {
     const struct connections *all = &worker->connections;
 
-    return all->first[CONNECTION_HEADER] || all->first[CONNECTION_BODY] || all->first[CONNECTION_WORKING] ||
-           all->first[CONNECTION_SENDING];
+    return all->first[CONNECTION_BODY] || all->first[CONNECTION_WORKING] || all->first[CONNECTION_SENDING];
 }
 
 void connections_stop(struct worker *worker)

@@ -58,7 +58,7 @@ void connection_linger(struct connection *connection);
 int connections_tick(struct worker *worker, int most);
 /* Drain: closes what is between two requests. */
 void connections_close_idle(struct worker *worker);
-/* Requests that are somewhere between their first header and the last byte of their reply. */
+/* Requests that are somewhere between the end of their header and the last byte of their reply. */
 bool connections_busy(const struct worker *worker);
 void connections_stop(struct worker *worker);
 

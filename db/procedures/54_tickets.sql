@@ -197,11 +197,11 @@ BEGIN
         IF (w.c).state = 'suspended' THEN
             w := case_resumed(w);
         END IF;
-        IF (w.c).state = 'received' THEN
+        IF (w.c).state IN ('received', 'verifying') THEN
             w.c.first_contact := coalesce((w.c).first_contact, (w.me).person_id);
             w := case_to(w, 'accept', 'accepted');
         END IF;
-        IF (w.c).state IN ('accepted', 'verifying') THEN
+        IF (w.c).state = 'accepted' THEN
             w := registered_as(w, coalesce(w.body ->> 'level', 'complex'), NULL);
         END IF;
     END IF;

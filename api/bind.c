@@ -247,6 +247,8 @@ static struct bound bind_one(struct request *request, const struct argument *arg
         return bind_declared(request, argument->index);
     case ARGUMENT_FIELD:
         return bind_field(request, argument->index);
+    case ARGUMENT_GIVEN:
+        break; /* such a statement is never bound from a request */
     }
     return may(NULL);
 }

@@ -7,7 +7,8 @@
 /* Values in the arena, as text, NULL for SQL NULL. Returns 0 or -ENOMEM. */
 int bind_arguments(struct request *request, const struct statement *statement, const char ***ret_values);
 
-/* A declared parameter's text, or its default, or NULL: of a path, query or header parameter. The first, when repeated. */
+/* A declared parameter's text, or its default, or NULL: of a path, query or header parameter. The first, when repeated.
+ */
 const char *bind_parameter(const struct request *request, const struct parameter *parameter);
 
 #endif

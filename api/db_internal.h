@@ -14,7 +14,7 @@ enum {
     RETRIES_MAX = 3,                     /* of 40001 and 40P01 */
     CONNECT_TIMEOUT_MS = 5000,           /* per attempt, preparing included */
     BACKOFF_FIRST_MS = 25,
-    BACKOFF_MOST_MS = 2000,
+    BACKOFF_MOST_MS = 1000,
     AWAY_GRACE_MS = 1500,    /* with no connection for so long, calls are refused at once */
     FULL_PAUSE_MS = 3000,    /* after 53xxx: not ready for writes */
     SILENCE_GRACE_MS = 5000, /* beyond statement_timeout: a connection that owes an answer so long is dead */

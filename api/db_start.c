@@ -46,6 +46,8 @@ static int make(const struct db_settings *settings, int epoll_fd, struct db *db)
         db->settings.group_limit = GROUP_MAX;
     if (db->settings.read_connections == 0 || db->settings.write_connections == 0)
         return -EINVAL;
+    /* The server gives up a little before the caller does: then even a slow write's end is known. */
+    db->settings.statement_timeout_ms -= db->settings.statement_timeout_ms / 10;
     db->epoll_fd = epoll_fd;
     db->contract = &contract;
     db->next_deadline_ms = UINT64_MAX;

@@ -68,6 +68,17 @@ size_t admit_max_body(const struct request *request)
     return request->operation ? request->operation->max_body : DEFAULT_MAX_BODY;
 }
 
+/* What the contract lists, whatever parameters stand behind it. */
+static bool is_media_type(const struct operation *operation, const char *type)
+{
+    size_t size = type ? strcspn(type, "; \t") : 0;
+
+    for (size_t i = 0; i < operation->n_media_types; i++)
+        if (type && text_equal(type, size, operation->media_types[i]))
+            return true;
+    return false;
+}
+
 static const char *check_body(const struct request *request)
 {
     const struct operation *operation = request->operation;
@@ -76,9 +87,11 @@ static const char *check_body(const struct request *request)
 
     if (request->framing.length > admit_max_body(request))
         return "body_too_large";
-    if (!request->framing.has_body || !operation || operation->raw_body || !operation->body)
+    if (!request->framing.has_body || !operation || !(operation->raw_body || operation->body))
         return NULL;
-    if ((coding && strcasecmp(coding, "identity") != 0) || !negotiate_is_json(type))
+    if (coding && strcasecmp(coding, "identity") != 0)
+        return "unsupported_media_type";
+    if (operation->raw_body ? !is_media_type(operation, type) : !negotiate_is_json(type))
         return "unsupported_media_type";
     return NULL;
 }

@@ -43,12 +43,11 @@ static enum MHD_Result send_reply(struct request *request)
 }
 
 /* The body is still to come. It is read away when it is small; otherwise the connection ends with this reply. */
-static enum MHD_Result refuse_early(struct request *request, const char *code, bool close)
+static enum MHD_Result answer_early(struct request *request, bool close)
 {
     bool expects = request->headers.values[HEADER_EXPECT] != NULL;
     bool long_body = request->framing.length > MAX_DISCARD || request->framing.length > admit_max_body(request);
 
-    request_refuse(request, code);
     if (!close && !long_body && !(expects && request->framing.has_body))
         return MHD_YES;
     request->reply.close = true;
@@ -64,7 +63,13 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
     request->begun = true;
     code = admit(request, method, version, &close);
     connection_enter(request->peer, request->framing.has_body ? CONNECTION_BODY : CONNECTION_WORKING);
-    return code ? refuse_early(request, code, close) : MHD_YES;
+    if (code)
+        request_refuse(request, code);
+    else if (!request->reply.ready && request->operation && request->operation->raw_body)
+        request->operation->function(request); /* opens what the body is to go to */
+    else
+        return MHD_YES;
+    return request->reply.ready ? answer_early(request, close) : MHD_YES;
 }
 
 static bool grow(struct request *request, size_t size)
@@ -132,7 +137,9 @@ static enum MHD_Result take_body(struct request *request, const char *data, size
 
     if (total > (refused ? MAX_DISCARD : admit_max_body(request)))
         return refuse_midway(request, "body_too_large");
-    if (!refused) {
+    if (!refused && request->body_chunk) {
+        (void)request->body_chunk(request, data, *size);
+    } else if (!refused) {
         if (!grow(request, total + 1))
             return refuse_midway(request, "unavailable");
         memcpy(request->body + request->body_size, data, *size);

@@ -24,6 +24,7 @@ int image_start(struct image *image, const char *content_type, image_write *writ
         if (strlen(formats[i].content_type) != size || strncasecmp(formats[i].content_type, content_type, size) != 0)
             continue;
         memset(image, 0, offsetof(struct image, piece));
+        image->content_type = formats[i].content_type;
         image->write = write;
         image->context = context;
         return image_collect(image, 0, formats[i].need, formats[i].start);

@@ -27,6 +27,7 @@ typedef int image_scan(struct image *image, const unsigned char *data, size_t si
 
 /* Of image.c and the three formats, but for width and height, which hold once image_end said 0. */
 struct image {
+    const char *content_type; /* image/jpeg, image/png or image/webp */
     uint32_t width, height;
     image_write *write;
     void *context;

@@ -121,6 +121,8 @@ void perform(struct request *request)
 
     if (code)
         refuse(request, code);
+    else if (request->body_end)
+        request->body_end(request);
     else if (operation->function)
         operation->function(request);
     else if (request->wait_s && !atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed))

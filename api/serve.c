@@ -16,6 +16,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "startup.h"
+#include "store.h"
 #include "worker.h"
 
 enum { RETRY_MS = 1000 };
@@ -221,10 +222,21 @@ static void clear(struct server *server, const struct config *config)
     free(server->search_path);
 }
 
+static int prepare_store(const struct config *config)
+{
+    char *text = NULL;
+    int r = config->attachments_dir[0] ? store_prepare(config->attachments_dir, &text) : 0;
+
+    say(r, text);
+    return r;
+}
+
 static int start(struct server *server, const struct config *config, const sigset_t *signals)
 {
     int r = bind_sockets(server, config);
 
+    if (!r)
+        r = prepare_store(config);
     if (!r)
         r = wait_for_database(server, config, signals);
     if (!r)

@@ -6,9 +6,10 @@
 #include <sys/random.h>
 #include <time.h>
 
-static void write_hex(const unsigned char bytes[16], char *text)
+void uuid_text(const unsigned char bytes[16], char ret_text[UUID_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
+    char *text = ret_text;
 
     for (int i = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
@@ -33,6 +34,6 @@ int uuid_new(char ret_text[UUID_SIZE])
         bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
     bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x70);
     bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-    write_hex(bytes, ret_text);
+    uuid_text(bytes, ret_text);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "filer.h"
 #include "http.h"
 #include "log.h"
 #include "perform.h"
@@ -138,6 +139,9 @@ static int make_parts(struct worker *worker)
         worker->bell_fd < 0)
         return -ENOMEM;
     worker->bell_source.ready = bell_rings;
+    worker->filer = filer_new(worker->epoll_fd);
+    if (!worker->filer)
+        return -ENOMEM;
     worker->daemon_source.ready = daemon_ready;
     return watch(worker, worker->bell_fd, &worker->bell_source);
 }
@@ -331,6 +335,7 @@ static void *loop(void *cls)
     while (!advance(worker))
         turn(worker);
     /* Whatever still runs is answered now; suspended connections must all be resumed before the daemon stops. */
+    worker->filer = filer_free(worker->filer);
     worker->db = db_free(worker->db);
     MHD_run(worker->daemon);
     MHD_run(worker->daemon);
@@ -374,6 +379,7 @@ struct worker *worker_free(struct worker *worker)
     if (!worker)
         return NULL;
     worker_join(worker);
+    filer_free(worker->filer);
     if (worker->db)
         db_free(worker->db);
     for (struct wake *wake = take_inbox(worker); wake;) {

@@ -18,6 +18,7 @@
 #include "wait.h"
 
 struct MHD_Daemon;
+struct filer;
 struct wake;
 
 enum worker_phase { WORKER_RUNNING, WORKER_NOT_READY, WORKER_DRAINING };
@@ -36,6 +37,8 @@ struct worker {
     struct waiters *waiters;
     struct rates *rates;
     struct metrics *metrics;
+    struct filer *filer;
+    unsigned uploads; /* under way */
     uint64_t now_ms; /* CLOCK_MONOTONIC at the turn's begin */
     enum worker_phase phase;
     uint64_t phase_end_ms;

@@ -50,6 +50,7 @@ class Operation:
     body_required: bool = False
     max_body: int = DEFAULT_MAX_BODY
     raw_body: bool = False
+    media_types: list[str] = field(default_factory=list)  # of a raw body
     alone: bool = False
     personal: bool = True
     handler: str | None = None
@@ -183,6 +184,7 @@ class Operations:
         body = self.document.resolve(entry["requestBody"])
         operation.body_required = bool(body.get("required", False))
         if operation.raw_body:
+            operation.media_types = sorted(body.get("content", {}))
             return
         content = body.get("content", {}).get("application/json")
         if content is None or "schema" not in content:

@@ -191,6 +191,13 @@ class Tables:
         self.before.append(f"static const struct statement statement_{index} = {row};")
         return f"&statement_{index}"
 
+    def _media_types(self, operation: Operation, index: int) -> str:
+        if not operation.media_types:
+            return ""
+        texts = ", ".join(c_string(name) for name in operation.media_types)
+        self.before.append(f"static const char *const media_types_{index}[] = {{{texts}}};")
+        return f".media_types = media_types_{index}, .n_media_types = {len(operation.media_types)},"
+
     def _operation(self, operation: Operation, index: int) -> str:
         if_match = operation.header("if-match")
         roles = sum(1 << ROLES.index(role) for role in operation.roles)
@@ -211,6 +218,7 @@ class Tables:
             f".method = {c_string(operation.method)}, .path = {c_string(operation.path)}, .roles = {roles},",
             " ".join(f".{name} = true," for name, value in flags.items() if value),
             f".body = {self.schema(operation.body)}, .max_body = {operation.max_body},",
+            self._media_types(operation, index),
             f".parameters = {self._parameters(operation.parameters, index)},",
             f".n_parameters = {len(operation.parameters)},",
             f".statement = {self._own_statement(operation, index)}, .function = {operation.handler or 'NULL'},",

@@ -308,12 +308,12 @@ CREATE TABLE attachments (
 );
 SELECT spread('attachments');
 CREATE INDEX attachments_creator ON attachments (tenant, created_by, created_at);
-COMMENT ON TABLE attachments IS 'Uploaded pictures; the bytes lie in a folder under their hash';
+COMMENT ON TABLE attachments IS 'Uploaded pictures; the bytes lie in a folder under tenant and id';
 COMMENT ON COLUMN attachments.tenant IS 'Street';
 COMMENT ON COLUMN attachments.id IS 'UUIDv7';
 COMMENT ON COLUMN attachments.content_type IS 'By content, not by what the client said';
 COMMENT ON COLUMN attachments.size IS 'Bytes';
-COMMENT ON COLUMN attachments.sha256 IS 'Of the bytes, hex: also the file''s name';
+COMMENT ON COLUMN attachments.sha256 IS 'Of the bytes, hex';
 COMMENT ON COLUMN attachments.width IS 'Pixels';
 COMMENT ON COLUMN attachments.height IS 'Pixels';
 COMMENT ON COLUMN attachments.created_by IS 'Who uploaded it';

@@ -23,12 +23,13 @@ BEGIN
     RETURN v;
 END $$;
 
--- p_new: what the core found in the file, its id included.
+-- p_found: what the core found in the file: its type by content, size, hash and pixels.
 CREATE FUNCTION attachment_create(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text,
-    p_areas text[], p_new attachments, p_key text, p_fingerprint text, p_now timestamptz)
+    p_areas text[], p_id uuid, p_found jsonb, p_key text, p_fingerprint text, p_now timestamptz)
 RETURNS attachment_reply LANGUAGE plpgsql AS $$
 DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    v_new attachments := jsonb_populate_record(NULL::attachments, p_found);
     v_key key_state;
 BEGIN
     IF v_me.refusal IS NOT NULL THEN
@@ -38,18 +39,19 @@ BEGIN
     IF v_key.state = 'other' THEN
         RETURN attachment_view('idempotency_key_reused', NULL, false);
     ELSIF v_key.state = 'replay' THEN
-        SELECT * INTO p_new FROM attachments a WHERE a.tenant = p_tenant AND a.id = v_key.object_id;
-        RETURN attachment_view(NULL, p_new, true);
+        SELECT * INTO v_new FROM attachments a WHERE a.tenant = p_tenant AND a.id = v_key.object_id;
+        RETURN attachment_view(NULL, v_new, true);
     END IF;
     v_me := me_known(v_me);
-    p_new.tenant := p_tenant;
-    p_new.created_by := v_me.person_id;
-    p_new.created_at := coalesce(p_now, clock_timestamp());
-    INSERT INTO attachments VALUES (p_new.*);
-    PERFORM key_remember(p_tenant, p_actor, 'attachments.create', p_key, p_fingerprint, p_new.id);
-    RETURN attachment_view(NULL, p_new, false);
+    v_new.tenant := p_tenant;
+    v_new.id := p_id;
+    v_new.created_by := v_me.person_id;
+    v_new.created_at := coalesce(p_now, clock_timestamp());
+    INSERT INTO attachments VALUES (v_new.*);
+    PERFORM key_remember(p_tenant, p_actor, 'attachments.create', p_key, p_fingerprint, p_id);
+    RETURN attachment_view(NULL, v_new, false);
 END $$;
-SELECT delegate('attachment_create(text, text, text[], text[], text, text[], attachments, text, text, timestamptz)');
+SELECT delegate('attachment_create(text, text, text[], text[], text, text[], uuid, jsonb, text, text, timestamptz)');
 
 -- For whoever may see what it hangs on; until it hangs somewhere, for who uploaded it.
 CREATE FUNCTION attachment_visible(p_me actor, p_attachment attachments) RETURNS boolean

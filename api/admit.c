@@ -34,6 +34,19 @@ static bool is_visible(const char *text)
     return true;
 }
 
+/* W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>. Anything else is as good as none. */
+static const char *trace_of(const char *value)
+{
+    static const char form[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+
+    if (!value || strlen(value) != sizeof form - 1)
+        return NULL;
+    for (size_t i = 0; form[i]; i++)
+        if (form[i] == '-' ? value[i] != '-' : text_hex_digit(value[i]) < 0)
+            return NULL;
+    return value;
+}
+
 /* What every reply needs, a refusal too. */
 static void take_context(struct request *request)
 {
@@ -41,7 +54,7 @@ static void take_context(struct request *request)
 
     if (id && *id && strlen(id) <= CLIENT_ID_SIZE && is_visible(id))
         memcpy(request->id, id, strlen(id) + 1);
-    request->traceparent = request->headers.values[HEADER_TRACEPARENT];
+    request->traceparent = trace_of(request->headers.values[HEADER_TRACEPARENT]);
     request->lang = negotiate_language(request->headers.values[HEADER_ACCEPT_LANGUAGE]);
     if (request->worker->service->config->test_clock)
         request->now = request->headers.values[HEADER_WHISTLED_NOW];
@@ -169,7 +182,9 @@ const char *admit(struct request *request, const char *method, const char *versi
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, take_header, request);
     take_context(request);
     *ret_close = true;
-    code = request->method ? check_framing(request, version) : "unavailable";
+    code = !request->method ? "unavailable" : text_is_token(method, strlen(method)) ? NULL : "bad_header";
+    if (!code)
+        code = check_framing(request, version);
     if (code)
         return code;
     *ret_close = false;

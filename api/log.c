@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "text.h"
+
 enum { LINE_SIZE = 2048 };
 
 /* Room is kept for the closing brace; what does not fit is cut, never the line's form. */
@@ -54,12 +56,15 @@ static void add(struct line *line, const char *text)
 
 static void add_string(struct line *line, const char *text)
 {
+    bool readable = text_is_utf8(text, strlen(text));
     char escape[8];
 
     add(line, "\"");
     for (const char *c = text; *c && has_room(line, 8); c++) {
         if (*c == '"' || *c == '\\')
             snprintf(escape, sizeof escape, "\\%c", *c);
+        else if (!readable && (unsigned char)*c >= 0x80)
+            snprintf(escape, sizeof escape, "?");
         else if ((unsigned char)*c < 0x20 || *c == 0x7f)
             snprintf(escape, sizeof escape, "\\u%04x", (unsigned)*c);
         else

@@ -19,7 +19,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--version", required=True, help="of the program")
     parser.add_argument("--tables", type=Path, required=True, help="C file to write: the contract")
     parser.add_argument("--embedded", type=Path, required=True, help="C file to write: migrations and procedures")
-    parser.add_argument("--draft", action="store_true", help="leave out operations whose statement is not written yet")
     parser.add_argument("--depfile", type=Path, help="for ninja: what was read")
     return parser.parse_args()
 
@@ -41,15 +40,12 @@ def _finish_statements(
     return kept
 
 
-def load(root: Path, version: str, draft: bool, faults: Faults):
+def load(root: Path, version: str, faults: Faults):
     document = Document(root / "openapi.yaml")
     errors = load_errors(root / "api" / "errors.def", faults)
     statements = load_statements(root / "db" / "queries", root, faults)
     operations = Operations(document, statements, faults).load()
-    if draft:
-        operations = [operation for operation in operations if operation.statement or operation.handler]
-    else:
-        check_work(operations, faults)
+    check_work(operations, faults)
     migrations, procedures = load_files(root / "db" / "migrations"), load_files(root / "db" / "procedures")
     check_migrations(migrations, faults)
     contract = Contract(
@@ -77,7 +73,7 @@ def main() -> int:
     arguments = _arguments()
     faults = Faults()
     try:
-        contract, migrations, procedures = load(arguments.root, arguments.version, arguments.draft, faults)
+        contract, migrations, procedures = load(arguments.root, arguments.version, faults)
     except Broken as error:
         faults.add("contract", str(error))
     if faults.sentences:

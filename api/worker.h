@@ -39,7 +39,7 @@ struct worker {
     struct metrics *metrics;
     struct filer *filer;
     unsigned uploads; /* under way */
-    uint64_t now_ms; /* CLOCK_MONOTONIC at the turn's begin */
+    uint64_t now_ms;  /* CLOCK_MONOTONIC at the turn's begin */
     enum worker_phase phase;
     uint64_t phase_end_ms;
     pthread_t thread;

@@ -16,7 +16,7 @@ static int load(struct config *ret_config, int *ret_argc, char **ret_argv, const
     char *text = NULL;
     int argc = 0, r;
 
-    argv[argc++] = (char *)(uintptr_t)"whistled";
+    argv[argc++] = (char *)(uintptr_t) "whistled";
     for (; *arguments; arguments++)
         argv[argc++] = (char *)(uintptr_t)*arguments;
     argv[argc] = NULL;

@@ -84,15 +84,16 @@ static bool read_date(struct reader *reader, struct day *ret_day)
     return true;
 }
 
-static bool read_fraction(struct reader *reader)
+static bool read_fraction(struct reader *reader, bool *ret_zero)
 {
     size_t start;
 
+    *ret_zero = true;
     if (!read_mark(reader, "."))
         return true;
     start = reader->at;
-    while (reader->at < reader->size && is_digit(reader->text[reader->at]))
-        reader->at++;
+    for (; reader->at < reader->size && is_digit(reader->text[reader->at]); reader->at++)
+        *ret_zero = *ret_zero && reader->text[reader->at] == '0';
     return reader->at > start && reader->at - start <= MAX_FRACTION;
 }
 
@@ -100,6 +101,7 @@ static bool read_fraction(struct reader *reader)
 static bool read_time(struct reader *reader, struct clock *ret_clock)
 {
     struct clock clock;
+    bool exact;
 
     clock.hour = read_digits(reader, 2);
     if (clock.hour < 0 || clock.hour > 23 || !read_mark(reader, ":"))
@@ -108,8 +110,10 @@ static bool read_time(struct reader *reader, struct clock *ret_clock)
     if (clock.minute < 0 || clock.minute > 59 || !read_mark(reader, ":"))
         return false;
     clock.second = read_digits(reader, 2);
-    if (clock.second < 0 || clock.second > 60 || !read_fraction(reader))
+    if (clock.second < 0 || clock.second > 60 || !read_fraction(reader, &exact))
         return false;
+    if (clock.second == 60 && !exact)
+        return false; /* PostgreSQL takes a leap second's beginning only */
     *ret_clock = clock;
     return true;
 }

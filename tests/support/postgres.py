@@ -1,5 +1,6 @@
 """A real PostgreSQL in a temporary folder, one per test run, gone afterwards."""
 
+import atexit
 import os
 import pwd
 import shutil
@@ -35,6 +36,7 @@ class Postgres:
 
     def __init__(self, durable: bool = False):
         self.folder = Path(tempfile.mkdtemp(prefix="whistled-pg-"))
+        atexit.register(self.remove)
         self.data = self.folder / "data"
         self.durable = durable
         self.process: subprocess.Popen | None = None

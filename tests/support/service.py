@@ -1,6 +1,8 @@
 """The service under test, started as an operator would start it."""
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +28,8 @@ def free_port() -> int:
 class Service:
     def __init__(self, postgres: Postgres, database: str, **settings):
         self.folder = Path(tempfile.mkdtemp(prefix="whistled-test-"))
+        # At the end of the run, not of the test: what went wrong is told from the log.
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         keys = self.folder / "keys"
         keys.mkdir()
         key = keys / f"{tokens.KID}.hs256"

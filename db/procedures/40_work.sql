@@ -53,9 +53,11 @@ RETURN jsonb '{
 }';
 COMMENT ON FUNCTION policy_defaults() IS 'What a policy''s settings may override.';
 
-CREATE FUNCTION policy_of(p_tenant text, p_version integer) RETURNS jsonb LANGUAGE sql STABLE
-RETURN policy_defaults() || coalesce(
-    (SELECT p.settings FROM policies p WHERE p.tenant = p_tenant AND p.version = p_version), '{}');
+CREATE FUNCTION policy_of(p_tenant text, p_version integer) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN policy_defaults() || coalesce(
+        (SELECT p.settings FROM policies p WHERE p.tenant = p_tenant AND p.version = p_version), '{}');
+END $$;
 COMMENT ON FUNCTION policy_of(text, integer) IS 'The numbers of a version; version 0 is the defaults.';
 
 CREATE FUNCTION policy_minutes(p_policy jsonb, p_name text) RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -4,13 +4,17 @@ CREATE FUNCTION metres(a geometry, b geometry) RETURNS double precision LANGUAGE
 RETURN st_distance(a::geography, b::geography);
 
 -- The grid at or above an area: a case named by its building still belongs to a grid.
-CREATE FUNCTION grid_of(p_tenant text, p_area text) RETURNS text LANGUAGE sql STABLE
-RETURN (
-    SELECT g.code FROM areas a JOIN areas g ON g.tenant = a.tenant AND g.code = ANY (a.path) AND g.kind = 'grid'
-    WHERE a.tenant = p_tenant AND a.code = p_area AND a.active LIMIT 1);
+CREATE FUNCTION grid_of(p_tenant text, p_area text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT g.code FROM areas a JOIN areas g ON g.tenant = a.tenant AND g.code = ANY (a.path) AND g.kind = 'grid'
+        WHERE a.tenant = p_tenant AND a.code = p_area AND a.active LIMIT 1);
+END $$;
 
-CREATE FUNCTION community_of(p_tenant text, p_area text) RETURNS text LANGUAGE sql STABLE
-RETURN (SELECT a.community_code FROM areas a WHERE a.tenant = p_tenant AND a.code = p_area);
+CREATE FUNCTION community_of(p_tenant text, p_area text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT a.community_code FROM areas a WHERE a.tenant = p_tenant AND a.code = p_area);
+END $$;
 
 -- A case takes its grid from its point, else from the place it is about, else from the area somebody named.
 CREATE FUNCTION case_placed(INOUT c cases, p_area text) LANGUAGE plpgsql STABLE AS $$

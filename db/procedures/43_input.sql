@@ -37,8 +37,10 @@ END $$;
 COMMENT ON FUNCTION attach(work, text, text) IS 'Hangs the attachments of a body on the case, at its latest event.';
 
 -- Values of a choice: {code, zh, en}, or the code alone.
-CREATE FUNCTION question_codes(p_question jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT coalesce(jsonb_agg(coalesce(v.value -> 'code', v.value)), '[]') FROM jsonb_array_elements(p_question -> 'values') AS v);
+CREATE FUNCTION question_codes(p_question jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_agg(coalesce(v.value -> 'code', v.value)), '[]') FROM jsonb_array_elements(p_question -> 'values') AS v);
+END $$;
 
 CREATE FUNCTION answer_fits(p_question jsonb, p_answer jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE p_question ->> 'type'
@@ -113,6 +115,15 @@ BEGIN
     END IF;
 END $$;
 
+CREATE FUNCTION place_kept(INOUT w work) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_work work := w;
+BEGIN
+    v_work.c := case_edited(w);
+    v_work := place_given(v_work);
+    w := refused(w, v_work.code, v_work.pointer, v_work.detail);
+END $$;
+
 -- Tickets of a body go to active organisations.
 CREATE FUNCTION organisations_known(INOUT w work) LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -128,15 +139,34 @@ BEGIN
     END IF;
 END $$;
 
+-- A correction may take a case's place away only by giving it another.
+CREATE FUNCTION edit_known(INOUT w work) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_edited work := w;
+BEGIN
+    w := area_known(w);
+    IF w.code IS NULL THEN
+        v_edited.c := case_edited(w);
+        v_edited := place_given(v_edited);
+        w := refused(w, v_edited.code, v_edited.pointer);
+    END IF;
+END $$;
+
 -- Every reference that a body may carry, whatever the action.
 CREATE FUNCTION references_known(INOUT w work) LANGUAGE plpgsql STABLE AS $$
 BEGIN
     w := category_known(w);
     IF w.code IS NULL THEN
+        w := area_known(w);
+    END IF;
+    IF w.code IS NULL THEN
         w := attachments_known(w);
     END IF;
     IF w.code IS NULL AND w.action = 'arrive' THEN
         w := attachments_known(w, 'photo');
+    END IF;
+    IF w.code IS NULL AND w.action = 'edit' THEN
+        w := edit_known(w);
     END IF;
 END $$;
 COMMENT ON FUNCTION references_known(work) IS 'Refuses with unknown_reference and the field that names what is not there.';

@@ -5,42 +5,54 @@ CREATE FUNCTION days(p_policy jsonb, p_name text) RETURNS interval LANGUAGE sql 
 RETURN (p_policy ->> p_name)::integer * interval '1 day';
 
 -- The reporters in whose name the caller may rate: their own, or for a supervisor who called, any that has not rated.
-CREATE FUNCTION rater(w work) RETURNS integer LANGUAGE sql STABLE
-RETURN (
-    SELECT min(r.n) FROM case_reporters r
-    WHERE r.tenant = (w.c).tenant AND r.case_id = (w.c).id AND r.withdrawn_at IS NULL
-        AND (w.action = 'callback' AND r.contactable AND NOT r.anonymous OR w.action = 'rate' AND r.person_id = (w.me).person_id)
-        AND NOT EXISTS (
-            SELECT FROM ratings g
-            WHERE g.tenant = r.tenant AND g.case_id = r.case_id AND g.round = (w.c).round AND g.reporter = r.n));
+CREATE FUNCTION rater(w work) RETURNS integer LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT min(r.n) FROM case_reporters r
+        WHERE r.tenant = (w.c).tenant AND r.case_id = (w.c).id AND r.withdrawn_at IS NULL
+            AND (w.action = 'callback' AND r.contactable AND NOT r.anonymous OR w.action = 'rate' AND r.person_id = (w.me).person_id)
+            AND NOT EXISTS (
+                SELECT FROM ratings g
+                WHERE g.tenant = r.tenant AND g.case_id = r.case_id AND g.round = (w.c).round AND g.reporter = r.n));
+END $$;
 COMMENT ON FUNCTION rater(work) IS 'case_reporters.n of the reporter whose rating this is; null when all have rated.';
 
-CREATE FUNCTION pending(w work, p_kind text) RETURNS uuid LANGUAGE sql STABLE
-RETURN (
-    SELECT r.id FROM requests r
-    WHERE r.tenant = (w.c).tenant AND r.case_id = (w.c).id AND r.kind = p_kind AND r.state = 'pending'
-        AND r.ticket_id IS NOT DISTINCT FROM CASE WHEN p_kind IN ('return', 'delay') THEN (w.t).id END);
+CREATE FUNCTION pending(w work, p_kind text) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT r.id FROM requests r
+        WHERE r.tenant = (w.c).tenant AND r.case_id = (w.c).id AND r.kind = p_kind AND r.state = 'pending'
+            AND r.ticket_id IS NOT DISTINCT FROM CASE WHEN p_kind IN ('return', 'delay') THEN (w.t).id END);
+END $$;
 COMMENT ON FUNCTION pending(work, text) IS 'The request of a kind that waits for a decision on this case or ticket.';
 
-CREATE FUNCTION leads_in(p_tickets jsonb) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT count(*)::integer FROM jsonb_array_elements(coalesce(p_tickets, '[]')) AS t WHERE t.value ->> 'role' = 'lead');
+CREATE FUNCTION leads_in(p_tickets jsonb) RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (SELECT count(*)::integer FROM jsonb_array_elements(coalesce(p_tickets, '[]')) AS t WHERE t.value ->> 'role' = 'lead');
+END $$;
 
-CREATE FUNCTION lead_is_open(c cases) RETURNS boolean LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM tickets t
-    WHERE t.tenant = c.tenant AND t.id = c.lead_ticket AND t.state NOT IN ('closed', 'returned', 'recalled'));
+CREATE FUNCTION lead_is_open(c cases) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM tickets t
+        WHERE t.tenant = c.tenant AND t.id = c.lead_ticket AND t.state NOT IN ('closed', 'returned', 'recalled'));
+END $$;
 
-CREATE FUNCTION urged_lately(w work) RETURNS boolean LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM case_events e
-    WHERE e.tenant = (w.c).tenant AND e.case_id = (w.c).id AND e.action = 'urge'
-        AND e.person_id = (w.me).person_id AND e.at > w.now - policy_minutes(w.policy, 'urge_minutes'));
+CREATE FUNCTION urged_lately(w work) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM case_events e
+        WHERE e.tenant = (w.c).tenant AND e.case_id = (w.c).id AND e.action = 'urge'
+            AND e.person_id = (w.me).person_id AND e.at > w.now - policy_minutes(w.policy, 'urge_minutes'));
+END $$;
 
-CREATE FUNCTION plan_step(w work) RETURNS plan_steps LANGUAGE sql STABLE
-RETURN (
-    SELECT s FROM plan_steps s
-    WHERE s.tenant = (w.c).tenant AND s.case_id = (w.c).id AND s.request_id = (w.c).plan_request
-        AND s.step_id = (w.body ->> 'step_id')::uuid);
+CREATE FUNCTION plan_step(w work) RETURNS plan_steps LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT s FROM plan_steps s
+        WHERE s.tenant = (w.c).tenant AND s.case_id = (w.c).id AND s.request_id = (w.c).plan_request
+            AND s.step_id = (w.body ->> 'step_id')::uuid);
+END $$;
 
 -- 409: true when the world stands as the action needs it.
 CREATE FUNCTION guard_world(w work, p_guard text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
@@ -138,14 +150,16 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION step_party_known(w work, p_who jsonb) RETURNS boolean LANGUAGE sql STABLE
-RETURN CASE p_who ->> 'kind'
-    WHEN 'organisation' THEN p_who ->> 'id' = ANY ((w.c).open_orgs)
-    WHEN 'role' THEN p_who ->> 'id' IN ('leader', 'dispatcher') OR p_who ->> 'id' = 'handler' AND (w.c).handler IS NOT NULL
-    WHEN 'person' THEN p_who ->> 'id' = (w.c).handler::text OR EXISTS (
-        SELECT FROM people p WHERE p.tenant = (w.c).tenant AND p.id::text = p_who ->> 'id' AND p.active
-            AND p.roles && ARRAY['leader', 'dispatcher'])
-    ELSE false END;
+CREATE FUNCTION step_party_known(w work, p_who jsonb) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN CASE p_who ->> 'kind'
+        WHEN 'organisation' THEN p_who ->> 'id' = ANY ((w.c).open_orgs)
+        WHEN 'role' THEN p_who ->> 'id' IN ('leader', 'dispatcher') OR p_who ->> 'id' = 'handler' AND (w.c).handler IS NOT NULL
+        WHEN 'person' THEN p_who ->> 'id' = (w.c).handler::text OR EXISTS (
+            SELECT FROM people p WHERE p.tenant = (w.c).tenant AND p.id::text = p_who ->> 'id' AND p.active
+                AND p.roles && ARRAY['leader', 'dispatcher'])
+        ELSE false END;
+END $$;
 
 CREATE FUNCTION guard_plan_steps(INOUT w work, p_guard text) LANGUAGE plpgsql STABLE AS $$
 DECLARE

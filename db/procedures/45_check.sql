@@ -1,11 +1,11 @@
 -- Whether an action may be done: state, world, person, row, in this order; the first that applies answers.
 
 -- Guards of one stage, in the order of the table of transitions.
-CREATE FUNCTION guards_of(p_guards text[], p_stage integer) RETURNS SETOF machine_guards LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT g.* FROM unnest(p_guards) WITH ORDINALITY AS n (guard, n) JOIN machine_guards g ON g.guard = n.guard
+CREATE FUNCTION guards_of(p_guards text[], p_stage integer) RETURNS SETOF machine_guards LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY SELECT g.* FROM unnest(p_guards) WITH ORDINALITY AS n (guard, n) JOIN machine_guards g ON g.guard = n.guard
     WHERE g.stage = p_stage ORDER BY n.n;
-END;
+END $$;
 
 CREATE FUNCTION check_world(INOUT w work, p_guards text[]) LANGUAGE plpgsql STABLE AS $$
 DECLARE

@@ -1,17 +1,21 @@
 -- Working time: n working days are n × 24 h counted on working days only; working hours are the hours of a policy on them.
 
 -- A calendar day says otherwise than the week: a holiday, or a weekend day that is worked.
-CREATE FUNCTION is_working_day(p_tenant text, p_day date) RETURNS boolean LANGUAGE sql STABLE
-RETURN coalesce(
-    (SELECT d.kind = 'workday' FROM calendar_days d WHERE d.tenant = p_tenant AND d.day = p_day),
-    extract(isodow FROM p_day) < 6);
+CREATE FUNCTION is_working_day(p_tenant text, p_day date) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN coalesce(
+        (SELECT d.kind = 'workday' FROM calendar_days d WHERE d.tenant = p_tenant AND d.day = p_day),
+        extract(isodow FROM p_day) < 6);
+END $$;
 
 CREATE FUNCTION whole_days() RETURNS time[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY['00:00', '24:00']::time[];
 COMMENT ON FUNCTION whole_days() IS 'The hours that count when days are counted: opening, closing.';
 
-CREATE FUNCTION working_hours(p_policy jsonb) RETURNS time[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY(SELECT jsonb_array_elements_text(p_policy -> 'working_hours')::time);
+CREATE FUNCTION working_hours(p_policy jsonb) RETURNS time[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN ARRAY(SELECT jsonb_array_elements_text(p_policy -> 'working_hours')::time);
+END $$;
 COMMENT ON FUNCTION working_hours(jsonb) IS 'The hours of a working day: opening, closing, opening, closing …';
 
 -- Walks from day to day; a due time that falls on closing stays there and does not slide to the next opening.

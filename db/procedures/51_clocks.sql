@@ -63,10 +63,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION ticket_running(tickets) IS 'The ticket''s clocks that run and are not met.';
 
-CREATE FUNCTION overdue_clocks(p_running clock_run[], p_now timestamptz) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY(
-    SELECT CASE r.clock WHEN 'late_registration' THEN 'resolve' ELSE r.clock END
-    FROM unnest(p_running) AS r WHERE r.due_at < p_now);
+CREATE FUNCTION overdue_clocks(p_running clock_run[], p_now timestamptz) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT CASE r.clock WHEN 'late_registration' THEN 'resolve' ELSE r.clock END
+        FROM unnest(p_running) AS r WHERE r.due_at < p_now);
+END $$;
 
 CREATE FUNCTION case_overdue_clocks(p_case cases, p_now timestamptz) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_case.overdue_at < p_now THEN overdue_clocks(case_running(p_case), p_now) ELSE '{}' END;
@@ -86,35 +88,64 @@ CREATE TYPE clock_moment AS (
     at timestamptz
 );
 
-CREATE FUNCTION clock_stages(p_policy jsonb, p_clock text) RETURNS integer[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- Stages of a clock, in per cent: reminders on the way to the due time and past it.
+CREATE FUNCTION clock_stages(p_policy jsonb, p_clock text) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN p_clock IN ('resolve', 'plan', 'finish') THEN ARRAY(SELECT jsonb_array_elements_text(p_policy -> 'stages')::integer)
-    WHEN p_clock IN ('arrive', 'sign') THEN '{100}'
-    ELSE '{}' END;
+    WHEN p_clock IN ('resolve', 'plan', 'finish') THEN p_policy -> 'stages'
+    WHEN p_clock IN ('arrive', 'sign') THEN '[100]'
+    ELSE '[]' END;
 
 -- Moments that have not come yet or have caused nothing yet. A case that waits for registration is reminded as any other.
-CREATE FUNCTION clock_moments(p_policy jsonb, p_running clock_run[], p_fired text[]) RETURNS SETOF clock_moment
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT m.key, m.clock, m.run, m.stage, m.due_at, m.at
-    FROM unnest(p_running) AS r
-    CROSS JOIN LATERAL (SELECT CASE r.clock WHEN 'late_registration' THEN 'resolve' ELSE r.clock END) AS n (clock)
-    CROSS JOIN LATERAL (
-        SELECT r.clock || ':breach', r.clock, r.run, NULL::integer, r.due_at, r.due_at
-        UNION ALL
-        SELECT n.clock || ':' || s.stage, n.clock, r.run, s.stage, r.due_at, r.start_at + (r.due_at - r.start_at) * s.stage / 100
-        FROM unnest(clock_stages(p_policy, n.clock)) AS s (stage)
-    ) AS m (key, clock, run, stage, due_at, at)
-    WHERE m.key <> ALL (p_fired);
-END;
+-- Loops, not a query: every action asks this several times.
+CREATE FUNCTION clock_moments(p_policy jsonb, p_running clock_run[], p_fired text[]) RETURNS clock_moment[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    v clock_moment[] := ARRAY[]::clock_moment[];
+    r clock_run;
+    v_clock text;
+    v_stages jsonb;
+    v_stage integer;
+BEGIN
+    FOREACH r IN ARRAY p_running LOOP
+        IF r.clock || ':breach' <> ALL (p_fired) THEN
+            v := v || (r.clock || ':breach', r.clock, r.run, NULL, r.due_at, r.due_at)::clock_moment;
+        END IF;
+        v_clock := CASE r.clock WHEN 'late_registration' THEN 'resolve' ELSE r.clock END;
+        v_stages := clock_stages(p_policy, v_clock);
+        FOR n IN 0..jsonb_array_length(v_stages) - 1 LOOP
+            v_stage := v_stages ->> n;
+            CONTINUE WHEN v_clock || ':' || v_stage = ANY (p_fired);
+            v := v || (v_clock || ':' || v_stage, v_clock, r.run, v_stage, r.due_at,
+                r.start_at + (r.due_at - r.start_at) * v_stage / 100)::clock_moment;
+        END LOOP;
+    END LOOP;
+    RETURN v;
+END $$;
 COMMENT ON FUNCTION clock_moments(jsonb, clock_run[], text[]) IS 'What the clocks that run have still to cause.';
 
-CREATE FUNCTION earliest_due(p_running clock_run[]) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT min(r.due_at) FROM unnest(p_running) AS r);
+CREATE FUNCTION earliest_due(p_running clock_run[]) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    v timestamptz;
+    r clock_run;
+BEGIN
+    FOREACH r IN ARRAY p_running LOOP
+        v := least(v, r.due_at);
+    END LOOP;
+    RETURN v;
+END $$;
 
-CREATE FUNCTION earliest_moment(p_policy jsonb, p_running clock_run[], p_fired text[]) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT min(m.at) FROM clock_moments(p_policy, p_running, p_fired) AS m);
+CREATE FUNCTION earliest_moment(p_moments clock_moment[]) RETURNS clock_moment LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    v clock_moment;
+    m clock_moment;
+BEGIN
+    FOREACH m IN ARRAY p_moments LOOP
+        IF v.at IS NULL OR m.at < v.at THEN
+            v := m;
+        END IF;
+    END LOOP;
+    RETURN v;
+END $$;
 
 -- What else wakes a case: its review date, the end of evaluating.
 CREATE FUNCTION case_timer(w work) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
@@ -148,12 +179,14 @@ DECLARE
     m clock_moment;
 BEGIN
     w.t := NULL;
-    FOR m IN SELECT * FROM clock_moments(w.policy, v_running, (w.c).fired) AS x WHERE x.at <= w.now ORDER BY x.at, x.stage LOOP
+    LOOP
+        m := earliest_moment(clock_moments(w.policy, v_running, (w.c).fired));
+        EXIT WHEN m.at IS NULL OR m.at > w.now;
         w := moment_came(w, m, coalesce(p_at, m.at));
         w.c.fired := (w.c).fired || m.key;
     END LOOP;
     w.c.overdue_at := earliest_due(v_running);
-    w.c.clock_next_at := least(earliest_moment(w.policy, v_running, (w.c).fired), case_timer(w));
+    w.c.clock_next_at := least(m.at, case_timer(w));
     w.t := v_ticket;
 END $$;
 COMMENT ON FUNCTION case_settle(work, timestamptz) IS 'The case with its breaches and reminders written and its clock columns set.';
@@ -163,12 +196,14 @@ DECLARE
     v_running clock_run[] := ticket_running(w.t);
     m clock_moment;
 BEGIN
-    FOR m IN SELECT * FROM clock_moments(w.policy, v_running, (w.t).fired) AS x WHERE x.at <= w.now ORDER BY x.at, x.stage LOOP
+    LOOP
+        m := earliest_moment(clock_moments(w.policy, v_running, (w.t).fired));
+        EXIT WHEN m.at IS NULL OR m.at > w.now;
         w := moment_came(w, m, coalesce(p_at, m.at));
         w.t.fired := (w.t).fired || m.key;
     END LOOP;
     w.t.overdue_at := earliest_due(v_running);
-    w.t.clock_next_at := earliest_moment(w.policy, v_running, (w.t).fired);
+    w.t.clock_next_at := m.at;
 END $$;
 COMMENT ON FUNCTION ticket_settle(work, timestamptz) IS 'The same for w.t.';
 
@@ -231,12 +266,16 @@ BEGIN
 END $$;
 
 -- A new run of a clock may breach and remind again.
-CREATE FUNCTION unfired(p_fired text[], p_clocks text[]) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY(SELECT f FROM unnest(p_fired) AS f WHERE split_part(f, ':', 1) <> ALL (p_clocks));
+CREATE FUNCTION unfired(p_fired text[], p_clocks text[]) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN ARRAY(SELECT f FROM unnest(p_fired) AS f WHERE split_part(f, ':', 1) <> ALL (p_clocks));
+END $$;
 
-CREATE FUNCTION plan_last_due(c cases) RETURNS timestamptz LANGUAGE sql STABLE
-RETURN (SELECT max(s.due_at) FROM plan_steps s
-    WHERE s.tenant = c.tenant AND s.case_id = c.id AND s.request_id = c.plan_request AND s.n > 0);
+CREATE FUNCTION plan_last_due(c cases) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT max(s.due_at) FROM plan_steps s
+        WHERE s.tenant = c.tenant AND s.case_id = c.id AND s.request_id = c.plan_request AND s.n > 0);
+END $$;
 
 -- Due times from the level: from the start of the round, and the time suspended in it. What a reopening or a delay has
 -- set stays.

@@ -93,7 +93,8 @@ BEGIN
     c.address := CASE WHEN w.body ? 'address' THEN w.body ->> 'address'
         WHEN w.body -> 'location' ? 'address' THEN w.body #>> '{location,address}' ELSE c.address END;
     IF w.body ?| ARRAY['location', 'area'] THEN
-        c := case_placed(c, CASE WHEN w.body ? 'area' THEN w.body ->> 'area' END);
+        -- Clearing the point leaves the area that was known.
+        c := case_placed(c, CASE WHEN w.body ? 'area' THEN w.body ->> 'area' WHEN c.point IS NULL THEN c.area END);
     END IF;
     c.category := coalesce(w.body ->> 'category', c.category);
     c.reporter_name := CASE WHEN v_reporter ? 'name' THEN v_reporter ->> 'name' ELSE c.reporter_name END;

@@ -18,11 +18,13 @@ BEGIN
 END $$;
 
 -- Nobody to ask: no reporter, or each anonymous, not to be called, or the handler.
-CREATE FUNCTION rater_exists(c cases) RETURNS boolean LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM case_reporters r
-    WHERE r.tenant = c.tenant AND r.case_id = c.id AND r.withdrawn_at IS NULL
-        AND NOT r.anonymous AND r.contactable AND (r.person_id IS NULL OR r.person_id IS DISTINCT FROM c.handler));
+CREATE FUNCTION rater_exists(c cases) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM case_reporters r
+        WHERE r.tenant = c.tenant AND r.case_id = c.id AND r.withdrawn_at IS NULL
+            AND NOT r.anonymous AND r.contactable AND (r.person_id IS NULL OR r.person_id IS DISTINCT FROM c.handler));
+END $$;
 COMMENT ON FUNCTION rater_exists(cases) IS 'A reporter who can be asked.';
 
 CREATE FUNCTION passed(INOUT w work, p_action text, p_role text, p_note text, p_data jsonb) LANGUAGE plpgsql AS $$

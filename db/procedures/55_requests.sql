@@ -61,11 +61,13 @@ END $$;
 COMMENT ON FUNCTION request_deciders(requests, tickets) IS 'Roles of which one decides this request.';
 
 -- Posts whose approval a hard whistle needs: those that an active leader holds.
-CREATE FUNCTION posts_held(p_tenant text) RETURNS text[] LANGUAGE sql STABLE
-RETURN ARRAY(
-    SELECT DISTINCT x.post FROM people p CROSS JOIN LATERAL unnest(p.posts) AS x (post)
-    WHERE p.tenant = p_tenant AND p.active AND 'leader' = ANY (p.roles) AND x.post IN ('secretary', 'street_head')
-    ORDER BY 1);
+CREATE FUNCTION posts_held(p_tenant text) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT DISTINCT x.post FROM people p CROSS JOIN LATERAL unnest(p.posts) AS x (post)
+        WHERE p.tenant = p_tenant AND p.active AND 'leader' = ANY (p.roles) AND x.post IN ('secretary', 'street_head')
+        ORDER BY 1);
+END $$;
 
 CREATE FUNCTION request_decides(p_me actor, r requests, p_ticket tickets) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -82,14 +84,18 @@ END $$;
 COMMENT ON FUNCTION request_decides(actor, requests, tickets) IS 'Whether the caller is one of those who decide such a request.';
 
 -- Nobody decides their own request, unless nobody else may.
-CREATE FUNCTION other_decider_exists(p_me actor, r requests, p_ticket tickets) RETURNS boolean LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM people p
-    WHERE p.tenant = r.tenant AND p.active AND p.id <> (p_me).person_id AND p.roles && request_deciders(r, p_ticket)
-        AND (r.kind <> 'hard_whistle' OR posts_held(r.tenant) = '{}' OR p.posts && posts_held(r.tenant)));
+CREATE FUNCTION other_decider_exists(p_me actor, r requests, p_ticket tickets) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM people p
+        WHERE p.tenant = r.tenant AND p.active AND p.id <> (p_me).person_id AND p.roles && request_deciders(r, p_ticket)
+            AND (r.kind <> 'hard_whistle' OR posts_held(r.tenant) = '{}' OR p.posts && posts_held(r.tenant)));
+END $$;
 
-CREATE FUNCTION request_ticket(r requests) RETURNS tickets LANGUAGE sql STABLE
-RETURN (SELECT t FROM tickets t WHERE t.tenant = r.tenant AND t.id = r.ticket_id);
+CREATE FUNCTION request_ticket(r requests) RETURNS tickets LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT t FROM tickets t WHERE t.tenant = r.tenant AND t.id = r.ticket_id);
+END $$;
 
 CREATE FUNCTION request_refuses(p_me actor, r requests, p_ticket tickets) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN

@@ -90,9 +90,9 @@ END $$;
 COMMENT ON FUNCTION case_drafted(actor, uuid, timestamptz, text, jsonb) IS 'A new case in memory.';
 
 -- The further steps of a call, each with the body its own operation would have had.
-CREATE FUNCTION create_steps(w work) RETURNS TABLE (action text, body jsonb) LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT s.action, s.body
+CREATE FUNCTION create_steps(w work) RETURNS TABLE (action text, body jsonb) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY SELECT s.action, s.body
     FROM (VALUES
         (1, (w.body -> 'register') = 'true', 'accept', '{}'::jsonb),
         (2, (w.body -> 'register') = 'true', 'register', jsonb_build_object('level', coalesce(w.body ->> 'level',
@@ -102,7 +102,7 @@ BEGIN ATOMIC
             'point', coalesce(nullif(w.body -> 'point', 'null'), w.body -> 'location'), 'claimed_at', w.body -> 'claimed_at'))
     ) AS s (n, wanted, action, body)
     WHERE s.wanted ORDER BY s.n;
-END;
+END $$;
 
 -- Walks the steps in memory: where one refuses, the whole call does.
 CREATE FUNCTION create_check_steps(INOUT w work) LANGUAGE plpgsql STABLE AS $$
@@ -133,9 +133,6 @@ DECLARE
     v_questions jsonb;
 BEGIN
     w := references_known(w);
-    IF w.code IS NULL THEN
-        w := area_known(w);
-    END IF;
     IF w.code IS NULL THEN
         w := place_known(w);
     END IF;
@@ -172,8 +169,8 @@ BEGIN
         || to_char(c.received_at AT TIME ZONE p_zone, 'YYYYMMDD') || '-' || lpad((c.serial % 1000000)::text, 6, '0');
 END $$;
 
-CREATE FUNCTION case_inserted(c cases) RETURNS void LANGUAGE sql
-BEGIN ATOMIC
+CREATE FUNCTION case_inserted(c cases) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO cases (tenant, id, serial, number, state, kind, category, title, description, proposed_level, source, tags,
         answers, point, address, place_id, area, community, created_by, created_role, created_org, reporter_name,
         reporter_phone, reporter_anonymous, reporter_private, reporter_contactable, reporters, first_contact, policy_version,
@@ -184,7 +181,7 @@ BEGIN ATOMIC
         c.created_org, c.reporter_name, c.reporter_phone, c.reporter_anonymous, c.reporter_private, c.reporter_contactable,
         c.reporters, c.first_contact, c.policy_version, c.claimed_at, c.received_at, c.round_started_at, c.arrive_due_at,
         c.resolve_due_at, c.overdue_at, c.clock_next_at, c.state_at, c.event_seq, c.updated_at);
-END;
+END $$;
 
 -- What hangs on a new case from the start.
 CREATE FUNCTION create_written(INOUT w work) LANGUAGE plpgsql AS $$

@@ -1,12 +1,14 @@
 -- Guards and effects of the kinds of request beyond plan and emergency review.
 
 -- The rating behind a system's request to reopen counts as the reporter's one request.
-CREATE FUNCTION reopening_asked(w work) RETURNS boolean LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM requests r
-    JOIN case_reporters p ON p.tenant = r.tenant AND p.case_id = r.case_id AND p.person_id = (w.me).person_id
-    WHERE r.tenant = (w.c).tenant AND r.case_id = (w.c).id AND r.kind = 'reopen' AND r.closure = (w.c).round
-        AND (r.reporter = p.n OR r.proposal -> 'joined' @> jsonb_build_array(jsonb_build_object('reporter', p.n))));
+CREATE FUNCTION reopening_asked(w work) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM requests r
+        JOIN case_reporters p ON p.tenant = r.tenant AND p.case_id = r.case_id AND p.person_id = (w.me).person_id
+        WHERE r.tenant = (w.c).tenant AND r.case_id = (w.c).id AND r.kind = 'reopen' AND r.closure = (w.c).round
+            AND (r.reporter = p.n OR r.proposal -> 'joined' @> jsonb_build_array(jsonb_build_object('reporter', p.n))));
+END $$;
 
 CREATE FUNCTION return_window_open(w work) RETURNS boolean LANGUAGE sql STABLE
 RETURN (w.t).kind <> 'emergency' AND w.now <= add_working_time((w.c).tenant, w.zone, (w.t).issued_at,
@@ -29,18 +31,22 @@ BEGIN
     END;
 END $$;
 
-CREATE FUNCTION others_closed(w work) RETURNS boolean LANGUAGE sql STABLE
-RETURN NOT EXISTS (
-    SELECT FROM tickets t JOIN ticket_states s USING (state)
-    WHERE t.tenant = (w.c).tenant AND t.case_id = (w.c).id AND t.id <> (w.t).id AND s.open);
+CREATE FUNCTION others_closed(w work) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN NOT EXISTS (
+        SELECT FROM tickets t JOIN ticket_states s USING (state)
+        WHERE t.tenant = (w.c).tenant AND t.case_id = (w.c).id AND t.id <> (w.t).id AND s.open);
+END $$;
 
 -- A grid worker or community person who answers for the area of the case.
-CREATE FUNCTION may_handle(c cases, p_person text) RETURNS boolean LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM people p
-    WHERE p.tenant = c.tenant AND p.id::text = p_person AND p.active
-        AND p.roles && ARRAY['grid_worker', 'community']
-        AND (SELECT a.path FROM areas a WHERE a.tenant = c.tenant AND a.code = c.area) && areas_held(p, p.roles));
+CREATE FUNCTION may_handle(c cases, p_person text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM people p
+        WHERE p.tenant = c.tenant AND p.id::text = p_person AND p.active
+            AND p.roles && ARRAY['grid_worker', 'community']
+            AND (SELECT a.path FROM areas a WHERE a.tenant = c.tenant AND a.code = c.area) && areas_held(p, p.roles));
+END $$;
 COMMENT ON FUNCTION may_handle(cases, text) IS 'Whether somebody could be the handler of the case.';
 
 -- What takes the place of a lead that goes back: exactly one of a new ticket, an open assist, a handler at the source.
@@ -100,6 +106,7 @@ BEGIN
             IF NOT supervision_waits(w) THEN
                 w := refused(w, 'unknown_reference', '/supervision_id');
             END IF;
+        WHEN 'place_kept' THEN w := place_kept(w);
         WHEN 'merge_known' THEN
             IF (merge_target(w)).id IS NULL THEN
                 w := refused(w, 'unknown_reference', '/into');
@@ -112,11 +119,13 @@ BEGIN
     END CASE;
 END $$;
 
-CREATE FUNCTION verifier_fits(c cases, p_person text) RETURNS boolean LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM people p
-    WHERE p.tenant = c.tenant AND p.id::text = p_person AND p.active AND 'grid_worker' = ANY (p.roles)
-        AND c.area = ANY (areas_held(p, '{grid_worker}')));
+CREATE FUNCTION verifier_fits(c cases, p_person text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM people p
+        WHERE p.tenant = c.tenant AND p.id::text = p_person AND p.active AND 'grid_worker' = ANY (p.roles)
+            AND c.area = ANY (areas_held(p, '{grid_worker}')));
+END $$;
 
 -- The answer that an approval carries, laid over what was proposed.
 CREATE FUNCTION decided_body(w work) RETURNS jsonb LANGUAGE sql STABLE
@@ -178,17 +187,21 @@ BEGIN
 END $$;
 
 -- A hard whistle is blown when every post that somebody holds has approved; one approval counts for all posts of a person.
-CREATE FUNCTION approvals_with_mine(w work) RETURNS jsonb LANGUAGE sql STABLE
-RETURN (w.r).approvals || coalesce((
-    SELECT jsonb_agg(jsonb_build_object('post', p.post, 'person_id', (w.me).person_id, 'at', iso(w.now)) ORDER BY p.post)
-    FROM unnest((w.me).posts) AS p (post)
-    WHERE p.post = ANY (posts_held((w.c).tenant))
-        AND NOT (w.r).approvals @> jsonb_build_array(jsonb_build_object('post', p.post))), '[]');
+CREATE FUNCTION approvals_with_mine(w work) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (w.r).approvals || coalesce((
+        SELECT jsonb_agg(jsonb_build_object('post', p.post, 'person_id', (w.me).person_id, 'at', iso(w.now)) ORDER BY p.post)
+        FROM unnest((w.me).posts) AS p (post)
+        WHERE p.post = ANY (posts_held((w.c).tenant))
+            AND NOT (w.r).approvals @> jsonb_build_array(jsonb_build_object('post', p.post))), '[]');
+END $$;
 
-CREATE FUNCTION approval_completes(w work) RETURNS boolean LANGUAGE sql STABLE
-RETURN (w.r).kind <> 'hard_whistle' OR NOT EXISTS (
-    SELECT FROM unnest(posts_held((w.c).tenant)) AS h (post)
-    WHERE NOT approvals_with_mine(w) @> jsonb_build_array(jsonb_build_object('post', h.post)));
+CREATE FUNCTION approval_completes(w work) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (w.r).kind <> 'hard_whistle' OR NOT EXISTS (
+        SELECT FROM unnest(posts_held((w.c).tenant)) AS h (post)
+        WHERE NOT approvals_with_mine(w) @> jsonb_build_array(jsonb_build_object('post', h.post)));
+END $$;
 
 CREATE FUNCTION approval_noted(INOUT w work) LANGUAGE plpgsql AS $$
 BEGIN

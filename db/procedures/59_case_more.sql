@@ -118,11 +118,11 @@ END $$;
 
 -- Suspension
 
-CREATE FUNCTION open_tickets(c cases, p_but text) RETURNS SETOF uuid LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT t.id FROM tickets t JOIN ticket_states s USING (state)
+CREATE FUNCTION open_tickets(c cases, p_but text) RETURNS SETOF uuid LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY SELECT t.id FROM tickets t JOIN ticket_states s USING (state)
     WHERE t.tenant = c.tenant AND t.case_id = c.id AND s.open AND t.state IS DISTINCT FROM p_but ORDER BY t.id;
-END;
+END $$;
 
 CREATE FUNCTION case_suspended(INOUT w work, p_until date) LANGUAGE plpgsql AS $$
 DECLARE

@@ -25,8 +25,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION case_same(cases, cases) IS 'Whether a case is the same to whoever reads it: then its version stays.';
 
-CREATE FUNCTION case_updated(c cases) RETURNS void LANGUAGE sql
-BEGIN ATOMIC
+CREATE FUNCTION case_updated(c cases) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     UPDATE cases x SET version = c.version, state = c.state, category = c.category, level = c.level,
         registered_at = c.registered_at, point = c.point, address = c.address, area = c.area, community = c.community,
         reporter_name = c.reporter_name, reporter_phone = c.reporter_phone, reporter_anonymous = c.reporter_anonymous,
@@ -48,7 +48,7 @@ BEGIN ATOMIC
         closed_how = c.closed_how, rework_count = c.rework_count, urge_count = c.urge_count,
         callback_tries = c.callback_tries, supervised = c.supervised, event_seq = c.event_seq, updated_at = c.updated_at
     WHERE x.tenant = c.tenant AND x.id = c.id;
-END;
+END $$;
 
 CREATE FUNCTION events_written(w work) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -60,7 +60,8 @@ BEGIN
     SELECT e.tenant, e.case_id, e.seq, e.id, e.ticket_id, e.request_id, e.action, e.from_state, e.to_state, e.round, e.at,
         e.person_id, e.role, e.organisation, e.visibility, e.note, e.data
     FROM unnest(w.events) AS e;
-    PERFORM outbox_put(e.tenant, e.case_id, e.seq, e.ticket_id, v_orgs, (w.c).area, e.at)
+    INSERT INTO outbox (tenant, case_id, event_seq, ticket_id, organisations, grid, at)
+    SELECT e.tenant, e.case_id, e.seq, e.ticket_id, v_orgs, (w.c).area, e.at
     FROM unnest(w.events) AS e;
 END $$;
 

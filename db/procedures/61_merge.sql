@@ -1,7 +1,9 @@
 -- A case goes up in another: reporters, references and arrivals go along; its own clocks and breaches stay where they are.
 
-CREATE FUNCTION merge_target(w work) RETURNS cases LANGUAGE sql STABLE
-RETURN (SELECT c FROM cases c WHERE c.tenant = (w.c).tenant AND c.id = (w.body ->> 'into')::uuid AND case_in_sight(w.me, c));
+CREATE FUNCTION merge_target(w work) RETURNS cases LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT c FROM cases c WHERE c.tenant = (w.c).tenant AND c.id = (w.body ->> 'into')::uuid AND case_in_sight(w.me, c));
+END $$;
 
 -- A target that is not there is not the world's fault: it is refused later, as a reference.
 CREATE FUNCTION merge_target_fits(w work) RETURNS boolean LANGUAGE plpgsql STABLE AS $$

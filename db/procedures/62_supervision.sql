@@ -78,13 +78,15 @@ BEGIN
         w.now, w.body ->> 'opinion', (w.body ->> 'reply_due_at')::timestamptz, NULL, NULL, NULL);
 END $$;
 
-CREATE FUNCTION supervision_waits(w work) RETURNS boolean LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM supervisions s
-    WHERE s.tenant = (w.c).tenant AND s.case_id = (w.c).id AND s.id = (w.body ->> 'supervision_id')::uuid
-        AND s.ticket_id IS NOT DISTINCT FROM (w.t).id AND s.replied_at IS NULL
-        AND (s.ticket_id IS NOT NULL
-            OR addresses(w.me, w.c, w.role) @> ARRAY[s.addressee_kind || ':' || s.addressee]));
+CREATE FUNCTION supervision_waits(w work) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM supervisions s
+        WHERE s.tenant = (w.c).tenant AND s.case_id = (w.c).id AND s.id = (w.body ->> 'supervision_id')::uuid
+            AND s.ticket_id IS NOT DISTINCT FROM (w.t).id AND s.replied_at IS NULL
+            AND (s.ticket_id IS NOT NULL
+                OR addresses(w.me, w.c, w.role) @> ARRAY[s.addressee_kind || ':' || s.addressee]));
+END $$;
 COMMENT ON FUNCTION supervision_waits(work) IS 'Whether the supervision that is answered waits for this person.';
 
 CREATE FUNCTION do_reply_supervision(INOUT w work) LANGUAGE plpgsql AS $$

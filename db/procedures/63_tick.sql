@@ -1,10 +1,12 @@
 -- The clock job's part: what time alone brings about, moment after moment, as if somebody had looked at each of them.
 
-CREATE FUNCTION next_moment(p_tenant text, p_case uuid) RETURNS timestamptz LANGUAGE sql STABLE
-RETURN least(
-    (SELECT c.clock_next_at FROM cases c WHERE c.tenant = p_tenant AND c.id = p_case),
-    (SELECT min(t.clock_next_at) FROM tickets t WHERE t.tenant = p_tenant AND t.case_id = p_case),
-    (SELECT min(r.clock_next_at) FROM requests r WHERE r.tenant = p_tenant AND r.case_id = p_case AND r.clock_next_at IS NOT NULL));
+CREATE FUNCTION next_moment(p_tenant text, p_case uuid) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN least(
+        (SELECT c.clock_next_at FROM cases c WHERE c.tenant = p_tenant AND c.id = p_case),
+        (SELECT min(t.clock_next_at) FROM tickets t WHERE t.tenant = p_tenant AND t.case_id = p_case),
+        (SELECT min(r.clock_next_at) FROM requests r WHERE r.tenant = p_tenant AND r.case_id = p_case AND r.clock_next_at IS NOT NULL));
+END $$;
 
 -- An undecided return is declined; a review nobody made is put on record, once, and stays to be made.
 CREATE FUNCTION request_due_came(INOUT w work, p_request requests) LANGUAGE plpgsql AS $$

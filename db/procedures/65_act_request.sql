@@ -1,7 +1,9 @@
 -- The doors of requests: asking about a case or a ticket, approving, declining, withdrawing.
 
-CREATE FUNCTION request_of(p_tenant text, p_request uuid) RETURNS requests LANGUAGE sql STABLE
-RETURN (SELECT r FROM requests r WHERE r.tenant = p_tenant AND r.id = p_request);
+CREATE FUNCTION request_of(p_tenant text, p_request uuid) RETURNS requests LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT r FROM requests r WHERE r.tenant = p_tenant AND r.id = p_request);
+END $$;
 
 CREATE FUNCTION request_replayed(p_me actor, p_request uuid) RETURNS request_reply LANGUAGE plpgsql STABLE AS $$
 DECLARE

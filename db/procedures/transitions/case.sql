@@ -57,7 +57,7 @@ INSERT INTO case_transitions (ordinal, action, variant, from_states, to_state, w
      '{dispatcher,community,grid_worker,window_clerk,client,citizen}', '{}', false, 'public',
      'Who may register it can do so in the same call.'),
     (20, 'edit', '', '{open}', '=',
-     '{dispatcher,grid_worker:area,community:area}', '{stays_within}', true, 'staff',
+     '{dispatcher,grid_worker:area,community:area}', '{stays_within,place_kept}', true, 'staff',
      'Corrects place, category or reporter; the area follows the point, the clocks stay.'),
     (30, 'accept', '', '{received}', 'accepted',
      '{dispatcher,grid_worker:area,community:area,window_clerk:window}', '{}', true, 'public',

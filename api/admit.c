@@ -1,6 +1,7 @@
 /* admit.c — all that can be refused before the body is read. */
 #include "admit.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -126,8 +127,11 @@ static const char *check_token(struct request *request)
     const char *header = request->headers.values[HEADER_AUTHORIZATION];
     const struct actor *actor = NULL;
     const char *reason = NULL;
+    int r = auth_check(request->worker->auth, header, (int64_t)time(NULL), &actor, &reason);
 
-    if (auth_check(request->worker->auth, header, (int64_t)time(NULL), &actor, &reason)) {
+    if (r && r != -EACCES)
+        return "unavailable"; /* that says nothing about the token */
+    if (r) {
         if (!header) {
             request->reply.www_authenticate = "Bearer realm=\"whistled\"";
             return "unauthorized";

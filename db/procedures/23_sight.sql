@@ -57,6 +57,17 @@ RETURN (p_ticket).id IS NOT NULL AND within_scope(p_me, (p_case).area)
         OR ('department' = ANY ((p_me).roles) AND (p_ticket).organisation = (p_me).org)) IS TRUE;
 COMMENT ON FUNCTION ticket_in_sight(actor, tickets, cases) IS 'Whether the ticket exists for this caller';
 
+-- The system asks for a reopening on behalf of whoever was not satisfied; others may have joined it.
+CREATE FUNCTION request_is_of_reporter(p_me actor, p_request requests) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM case_reporters r
+        WHERE r.tenant = p_request.tenant AND r.case_id = p_request.case_id AND r.person_id = p_me.person_id
+            AND (r.n = p_request.reporter
+                OR p_request.proposal -> 'joined' @> jsonb_build_array(jsonb_build_object('reporter', r.n))));
+END $$;
+
 -- Whoever sees the subject sees its requests; citizens and clients only their own.
 CREATE FUNCTION request_in_sight(p_me actor, p_request requests, p_case cases) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -64,10 +75,7 @@ DECLARE
     v_ticket tickets;
 BEGIN
     IF owner_sees_case(p_me, p_case) AND within_scope(p_me, p_case.area)
-        AND (p_request.asked_by = p_me.person_id OR EXISTS (
-            SELECT FROM case_reporters r
-            WHERE r.tenant = p_case.tenant AND r.case_id = p_case.id AND r.n = p_request.reporter
-                AND r.person_id = p_me.person_id)) THEN
+        AND (p_request.asked_by = p_me.person_id OR request_is_of_reporter(p_me, p_request)) THEN
         RETURN true;
     ELSIF p_request.ticket_id IS NULL THEN
         RETURN staff_sees_case(p_me, p_case);

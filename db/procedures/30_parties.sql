@@ -100,7 +100,6 @@ BEGIN
         SELECT r.name, r.phone, r.anonymous, r.private, r.contactable INTO v_own
         FROM case_reporters r
         WHERE r.tenant = p_case.tenant AND r.case_id = p_case.id AND r.person_id = p_me.person_id
-            AND r.withdrawn_at IS NULL
         ORDER BY r.n LIMIT 1;
         RETURN v_own;
     ELSIF NOT has_reporter(p_case) THEN

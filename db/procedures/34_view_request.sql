@@ -60,7 +60,8 @@ BEGIN
     v.ticket_id := p_request.ticket_id;
     v.state := p_request.state;
     v.reason := p_request.reason;
-    v.proposal := p_request.proposal;
+    -- What was joined to it are other reporters' words.
+    v.proposal := CASE WHEN sees_staff(p_me) THEN p_request.proposal ELSE '{}' END;
     v.asked_at := p_request.asked_at;
     v.due_at := p_request.due_at;
     v.decided_at := p_request.decided_at;

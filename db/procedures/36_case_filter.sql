@@ -67,7 +67,7 @@ BEGIN
     END IF;
     IF 'citizen' = ANY (p_me.roles) THEN
         v := v || 'c.id IN (SELECT r.case_id FROM case_reporters r WHERE r.tenant = ($1).tenant
-            AND r.person_id = ($1).person_id AND r.withdrawn_at IS NULL)'::text;
+            AND r.person_id = ($1).person_id)'::text;
     END IF;
     IF 'client' = ANY (p_me.roles) THEN
         v := v || 'c.created_by = ($1).person_id'::text;
@@ -82,7 +82,7 @@ RETURN CASE WHEN p_mine THEN 'c.id IN (' ELSE 'c.id NOT IN (' END
     || 'SELECT h.id FROM cases h WHERE h.tenant = ($1).tenant AND h.handler = ($1).person_id
         UNION ALL SELECT b.id FROM cases b WHERE b.tenant = ($1).tenant AND b.created_by = ($1).person_id
         UNION ALL SELECT r.case_id FROM case_reporters r
-        WHERE r.tenant = ($1).tenant AND r.person_id = ($1).person_id AND r.withdrawn_at IS NULL'
+        WHERE r.tenant = ($1).tenant AND r.person_id = ($1).person_id'
     || CASE WHEN 'department' = ANY ((p_me).roles) THEN '
         UNION ALL SELECT t.case_id FROM tickets t
         WHERE t.tenant = ($1).tenant AND t.organisation = ($1).org
@@ -120,6 +120,29 @@ CREATE TYPE page_keys AS (
     cursors text[], -- where each stands
     resting text    -- feed: where it goes on when nothing is left
 );
+
+-- What a list's statement starts from. An id of NULL, at the end, is a row that only steers.
+CREATE TYPE list_page AS (
+    code text,
+    me actor,
+    now timestamptz,
+    ids uuid[],
+    cursors text[],
+    total bigint
+);
+
+CREATE FUNCTION list_refused(p_code text) RETURNS list_page LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ROW(p_code, NULL, NULL, ARRAY[NULL::uuid], ARRAY[NULL::text], NULL)::list_page;
+
+CREATE FUNCTION list_found(p_me actor, p_now timestamptz, p_keys page_keys, p_total bigint) RETURNS list_page
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    IF p_keys.resting IS NOT NULL OR p_total IS NOT NULL THEN
+        p_keys.ids := p_keys.ids || NULL::uuid;
+        p_keys.cursors := p_keys.cursors || p_keys.resting;
+    END IF;
+    RETURN (NULL, p_me, p_now, p_keys.ids, p_keys.cursors, p_total)::list_page;
+END $$;
 
 -- How a place in a list is written down: its sort key in UTC, and the id.
 CREATE FUNCTION place_of(p_key timestamptz, p_id uuid) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -202,3 +225,24 @@ BEGIN
     RETURN v_count;
 END $$;
 COMMENT ON FUNCTION case_count(actor, case_filter, timestamptz) IS 'How many match, counted to one above 10,000';
+
+CREATE FUNCTION case_list(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
+    p_filter case_filter, p_updated_after timestamptz, p_sort text, p_cursor text, p_limit integer, p_count text,
+    p_now timestamptz)
+RETURNS list_page LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    v_now timestamptz := coalesce(p_now, clock_timestamp());
+    v_filter case_filter := case_filter_spelt(p_tenant, p_filter);
+    v_feed feed_mode := feed_mode(p_tenant, p_updated_after, p_cursor);
+BEGIN
+    IF coalesce(v_me.refusal, v_feed.refusal) IS NOT NULL THEN
+        RETURN list_refused(coalesce(v_me.refusal, v_feed.refusal));
+    END IF;
+    RETURN list_found(v_me, v_now,
+        CASE WHEN v_feed.on_feed THEN case_feed_page(v_me, v_filter, v_feed.after, p_limit, v_now)
+            ELSE case_page(v_me, v_filter, p_sort, p_cursor, p_limit, v_now) END,
+        CASE WHEN p_count = 'exact' THEN case_count(v_me, v_filter, v_now) END);
+END $$;
+COMMENT ON FUNCTION case_list(text, text, text[], text[], text, text[], case_filter, timestamptz, text, text, integer, text, timestamptz)
+    IS 'Which cases a page of the list shows, and to whom';

@@ -50,111 +50,95 @@ RETURN ARRAY['person:' || p_me.person_id, 'role:' || p_role,
     CASE WHEN p_role = 'department' THEN 'organisation:' || p_me.org END,
     CASE WHEN p_me.person_id = p_c.handler THEN 'role:handler' END];
 
--- What this role of the person is to the case, apart from being a role.
-CREATE FUNCTION case_role_relations(p_me actor, p_c cases, p_role text) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v text[] := '{}';
-    v_area boolean := p_role = 'grid_worker' AND p_c.area = ANY (p_me.grids)
-        OR p_role = 'community' AND p_c.area = ANY (p_me.areas);
+-- The roles in which a step of a plan or a supervision names the person.
+CREATE FUNCTION named_as(p_me actor, p_c cases, p_named text[], p_relation text) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF p_role IN ('grid_worker', 'community') THEN
-        v := CASE WHEN v_area THEN ARRAY['area', 'reach'] WHEN p_c.area IS NULL THEN ARRAY['reach'] ELSE '{}' END;
-        IF p_c.handler = p_me.person_id THEN
-            v := v || 'handler'::text;
-        END IF;
-    ELSIF p_role = 'department' THEN
-        v := CASE WHEN p_c.lead_org = p_me.org THEN ARRAY['lead'] ELSE '{}' END
-            || CASE WHEN p_me.org = ANY (p_c.open_orgs) THEN ARRAY['open'] ELSE '{}' END;
-    ELSIF p_role = 'window_clerk' AND p_c.created_role = 'window_clerk' AND p_c.created_org = p_me.org THEN
-        v := ARRAY['window'];
-    END IF;
-    IF p_role IN ('supervisor', 'leader', 'community', 'grid_worker') AND may_check(p_me, p_c, p_role) THEN
-        v := v || 'check'::text;
-    END IF;
-    IF p_me.person_id = ANY (p_c.reporters) AND p_me.person_id <> ALL (p_c.withdrawn) THEN
-        v := v || 'reporter'::text;
-    END IF;
-    IF p_c.plan_parties && addresses(p_me, p_c, p_role) THEN
-        v := v || 'step'::text;
-    END IF;
-    IF p_c.supervised && addresses(p_me, p_c, p_role) THEN
-        v := v || 'addressee'::text;
-    END IF;
-    RETURN v;
+    RETURN ARRAY(
+        SELECT r.r || ':' || p_relation FROM unnest(p_me.roles) AS r (r) WHERE p_named && addresses(p_me, p_c, r.r));
 END $$;
 
-CREATE FUNCTION case_relations(p_me actor, p_c cases) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v text[] := p_me.roles;
-    v_role text;
-    v_relation text;
+CREATE FUNCTION checks_as(p_me actor, p_c cases) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF p_me.person_id IS NULL THEN
-        RETURN v;
-    END IF;
-    FOREACH v_role IN ARRAY p_me.roles LOOP
-        FOREACH v_relation IN ARRAY case_role_relations(p_me, p_c, v_role) LOOP
-            v := v || (v_role || ':' || v_relation);
-        END LOOP;
-    END LOOP;
-    RETURN v;
+    RETURN ARRAY(
+        SELECT r.r || ':check' FROM unnest(p_me.roles) AS r (r)
+        WHERE r.r IN ('supervisor', 'leader', 'community', 'grid_worker') AND may_check(p_me, p_c, r.r));
 END $$;
+
+CREATE FUNCTION each_role(p_roles text[], p_relation text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN string_to_array(array_to_string(p_roles, ':' || p_relation || ',') || ':' || p_relation, ',');
+
+-- One expression over the row: a list of two hundred cases takes it in, and calls functions only where one waits for a
+-- check, has steps or is supervised.
+CREATE FUNCTION case_relations(p_me actor, p_c cases) RETURNS text[] LANGUAGE sql STABLE
+RETURN CASE WHEN (p_me).person_id IS NULL THEN (p_me).roles ELSE (p_me).roles
+    || CASE WHEN NOT 'grid_worker' = ANY ((p_me).roles) THEN '{}'::text[]
+        ELSE CASE WHEN (p_c).area = ANY ((p_me).grids) THEN '{grid_worker:area,grid_worker:reach}'::text[]
+                WHEN (p_c).area IS NULL THEN '{grid_worker:reach}' ELSE '{}' END
+            || CASE WHEN (p_c).handler = (p_me).person_id THEN '{grid_worker:handler}'::text[] ELSE '{}' END END
+    || CASE WHEN NOT 'community' = ANY ((p_me).roles) THEN '{}'::text[]
+        ELSE CASE WHEN (p_c).area = ANY ((p_me).areas) THEN '{community:area,community:reach}'::text[]
+                WHEN (p_c).area IS NULL THEN '{community:reach}' ELSE '{}' END
+            || CASE WHEN (p_c).handler = (p_me).person_id THEN '{community:handler}'::text[] ELSE '{}' END END
+    || CASE WHEN NOT 'department' = ANY ((p_me).roles) THEN '{}'::text[]
+        ELSE CASE WHEN (p_c).lead_org = (p_me).org THEN '{department:lead}'::text[] ELSE '{}' END
+            || CASE WHEN (p_me).org = ANY ((p_c).open_orgs) THEN '{department:open}'::text[] ELSE '{}' END END
+    || CASE WHEN 'window_clerk' = ANY ((p_me).roles) AND (p_c).created_role = 'window_clerk'
+            AND (p_c).created_org = (p_me).org THEN '{window_clerk:window}'::text[] ELSE '{}' END
+    || CASE WHEN (p_me).person_id = ANY ((p_c).reporters) AND (p_me).person_id <> ALL ((p_c).withdrawn)
+        THEN each_role((p_me).roles, 'reporter') ELSE '{}' END
+    || CASE WHEN (p_c).state = 'checking' THEN checks_as(p_me, p_c) ELSE '{}' END
+    || CASE WHEN (p_c).plan_parties <> '{}' THEN named_as(p_me, p_c, (p_c).plan_parties, 'step') ELSE '{}' END
+    || CASE WHEN (p_c).supervised <> '{}' THEN named_as(p_me, p_c, (p_c).supervised, 'addressee') ELSE '{}' END END;
 COMMENT ON FUNCTION case_relations(actor, cases) IS 'What the caller is to the case: roles, and role:relation.';
 
-CREATE FUNCTION case_allowed_actions(p_me actor, p_case cases) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_is text[] := case_relations(p_me, p_case);
+CREATE FUNCTION case_offered(p_state text, p_level text, p_is text[]) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN ARRAY(
         SELECT o.action FROM case_offers o
-        WHERE o.state = p_case.state AND o.who && v_is AND (o.action <> 'plan' OR p_case.level = 'major')
+        WHERE o.state = p_state AND o.who && p_is AND (o.action <> 'plan' OR p_level = 'major')
         ORDER BY o.ordinal);
 END $$;
+
+CREATE FUNCTION case_allowed_actions(p_me actor, p_case cases) RETURNS text[] LANGUAGE sql STABLE
+RETURN case_offered((p_case).state, (p_case).level, case_relations(p_me, p_case));
 COMMENT ON FUNCTION case_allowed_actions(actor, cases) IS 'What state, role and row allow; guards are not run.';
 
 -- The lead of a case whose reporter may be asked calls the reporter.
 CREATE FUNCTION may_be_called(p_t tickets, p_c cases) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN p_t.role = 'lead' AND p_c.reporter_contactable AND NOT p_c.reporter_anonymous;
 
-CREATE FUNCTION ticket_relations(p_me actor, p_t tickets, p_c cases) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v text[] := p_me.roles;
-    v_apart boolean := p_me.person_id <> ALL (p_t.workers);
-BEGIN
-    IF 'department' = ANY (p_me.roles) AND p_t.organisation = p_me.org THEN
-        v := v || 'department:own'::text;
-        IF may_be_called(p_t, p_c) THEN
-            v := v || 'department:caller'::text;
-        END IF;
-        IF p_t.supervised THEN
-            v := v || 'department:supervised'::text;
-        END IF;
-    END IF;
-    IF v_apart AND 'dispatcher' = ANY (p_me.roles) THEN
-        v := v || 'dispatcher:apart'::text;
-    END IF;
-    IF v_apart AND 'community' = ANY (p_me.roles) AND p_c.area = ANY (p_me.areas) THEN
-        v := v || 'community:apart'::text;
-    END IF;
-    RETURN v;
-END $$;
+CREATE FUNCTION ticket_relations(p_me actor, p_t tickets, p_c cases) RETURNS text[] LANGUAGE sql STABLE
+RETURN (p_me).roles
+    || CASE WHEN 'department' = ANY ((p_me).roles) AND (p_t).organisation = (p_me).org
+        THEN '{department:own}'::text[]
+            || CASE WHEN may_be_called(p_t, p_c) THEN '{department:caller}'::text[] ELSE '{}' END
+            || CASE WHEN (p_t).supervised THEN '{department:supervised}'::text[] ELSE '{}' END
+        ELSE '{}' END
+    || CASE WHEN (p_me).person_id <> ALL ((p_t).workers)
+        THEN CASE WHEN 'dispatcher' = ANY ((p_me).roles) THEN '{dispatcher:apart}'::text[] ELSE '{}' END
+            || CASE WHEN 'community' = ANY ((p_me).roles) AND (p_c).area = ANY ((p_me).areas)
+                THEN '{community:apart}'::text[] ELSE '{}' END
+        ELSE '{}' END;
 COMMENT ON FUNCTION ticket_relations(actor, tickets, cases) IS 'What the caller is to the ticket: roles, and role:relation.';
 
 -- start from signed is for categories where nobody has to come; the table's variant says so.
-CREATE FUNCTION starts_remote(p_c cases) RETURNS boolean LANGUAGE sql STABLE
-RETURN (SELECT NOT k.on_scene FROM categories k WHERE k.tenant = p_c.tenant AND k.code = p_c.category);
+CREATE FUNCTION starts_remote(p_tenant text, p_category text) RETURNS boolean LANGUAGE sql STABLE
+RETURN (SELECT NOT k.on_scene FROM categories k WHERE k.tenant = p_tenant AND k.code = p_category);
 
-CREATE FUNCTION ticket_allowed_actions(p_me actor, p_ticket tickets, p_case cases) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_is text[] := ticket_relations(p_me, p_ticket, p_case);
+CREATE FUNCTION ticket_offered(p_tenant text, p_state text, p_role text, p_case_state text, p_category text, p_is text[])
+RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN ARRAY(
         SELECT m.action FROM ticket_moves m
-        WHERE m.state = p_ticket.state AND m.offered AND m.who && v_is
-            AND (m.variant <> 'remote' OR starts_remote(p_case))
-            AND (m.action <> 'recall' OR p_case.state <> 'suspended' OR p_ticket.role = 'assist')
+        WHERE m.state = p_state AND m.offered AND m.who && p_is
+            AND (m.variant <> 'remote' OR starts_remote(p_tenant, p_category))
+            AND (m.action <> 'recall' OR p_case_state <> 'suspended' OR p_role = 'assist')
         ORDER BY m.ordinal);
 END $$;
+
+CREATE FUNCTION ticket_allowed_actions(p_me actor, p_ticket tickets, p_case cases) RETURNS text[] LANGUAGE sql STABLE
+RETURN ticket_offered((p_ticket).tenant, (p_ticket).state, (p_ticket).role, (p_case).state, (p_case).category,
+    ticket_relations(p_me, p_ticket, p_case));
 COMMENT ON FUNCTION ticket_allowed_actions(actor, tickets, cases) IS 'What state, role and row allow; guards are not run.';
 
 -- The code of a refusal for the person: that of the first role in which the caller comes near.

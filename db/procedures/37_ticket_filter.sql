@@ -1,39 +1,8 @@
--- The list of tickets, made like that of cases.
+-- Which tickets a list shows, found like cases.
 
 CREATE TYPE ticket_filter AS (
     status text[], "case" uuid[], organisation text[], kind text[], role text[], mine boolean, overdue boolean, number text[]
 );
-
-CREATE TYPE ticket_item AS (
-    _code text, _item boolean, _cursor text, _total bigint,
-    id uuid, number text, version bigint, case_id uuid, case_number text, kind text, role text,
-    organisation__code text, organisation__name text, state text, task text,
-    case__title text, case__description text, case__kind text, case__category__code text, case__category__name text,
-    case__level text, case__state text, case__location__lon float8, case__location__lat float8,
-    case__location__coord_sys text, case__location__address text, case__address text,
-    case__area__code text, case__area__name text, case__community__code text, case__community__name text,
-    case__reporter__name text, case__reporter__phone text, case__reporter__anonymous boolean,
-    case__reporter__private boolean, case__reporter__contactable boolean,
-    case__received_at timestamptz, case__resolve_due_at timestamptz,
-    round integer, issued_at timestamptz, issued_by__kind text, issued_by__id text, issued_by__name text,
-    sign_due_at timestamptz, contact_due_at timestamptz, report_due_at timestamptz, finish_due_at timestamptz,
-    signed_at timestamptz, contacted_at timestamptz, reported_in_at timestamptz, started_at timestamptz,
-    submitted_at timestamptz, closed_at timestamptz, overdue boolean, overdue_clocks text[],
-    cause_code text, not_contacted boolean, department_rating integer, rework_count integer, final boolean,
-    updated_at timestamptz, allowed_actions text[]
-);
-
-CREATE FUNCTION ticket_item_steer(p_code text, p_cursor text, p_total bigint) RETURNS ticket_item
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-DECLARE
-    v ticket_item;
-BEGIN
-    v._code := p_code;
-    v._item := false;
-    v._cursor := p_cursor;
-    v._total := p_total;
-    RETURN v;
-END $$;
 
 CREATE FUNCTION ticket_is_open(p_state text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN p_state NOT IN ('closed', 'returned', 'recalled');
@@ -123,67 +92,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION ticket_count(actor, ticket_filter, timestamptz) IS 'How many match, counted to one above 10,000';
 
-CREATE FUNCTION ticket_items(p_me actor, p_keys page_keys, p_now timestamptz) RETURNS SETOF ticket_item
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN QUERY
-    SELECT NULL, true, k.cursor, NULL::bigint,
-        t.id, c.number || '-' || t.n, t.version, t.case_id, c.number, t.kind, t.role,
-        t.organisation, coalesce(g.name, t.organisation), t.state, t.task,
-        c.title, c.description, c.kind, c.category, y.name, c.level, c.state,
-        ST_X(c.point), ST_Y(c.point), CASE WHEN c.point IS NOT NULL THEN 'wgs84' END,
-        CASE WHEN c.point IS NOT NULL THEN c.address END, c.address,
-        c.area, a.name, c.community, m.name,
-        (r.shown).name, (r.shown).phone, (r.shown).anonymous, (r.shown).private, (r.shown).contactable,
-        c.received_at, c.resolve_due_at,
-        t.round, t.issued_at, (b.party).kind, (b.party).id, (b.party).name,
-        t.sign_due_at, t.contact_due_at, t.report_due_at, t.finish_due_at,
-        t.signed_at, t.contacted_at, t.reported_in_at, t.started_at, t.submitted_at, t.closed_at,
-        coalesce(t.overdue_at < p_now, false),
-        CASE WHEN t.overdue_at < p_now THEN ticket_overdue_clocks(t, p_now) ELSE '{}' END,
-        t.cause_code, t.not_contacted, t.department_rating, t.rework_count, t.final,
-        t.updated_at, ticket_allowed_actions(p_me, t, c)
-    FROM unnest(p_keys.ids, p_keys.cursors) WITH ORDINALITY AS k (id, cursor, n)
-    JOIN tickets t ON t.tenant = p_me.tenant AND t.id = k.id
-    JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
-    LEFT JOIN organisations g ON g.tenant = t.tenant AND g.code = t.organisation
-    LEFT JOIN categories y ON y.tenant = c.tenant AND y.code = c.category
-    LEFT JOIN areas a ON a.tenant = c.tenant AND a.code = c.area
-    LEFT JOIN areas m ON m.tenant = c.tenant AND m.code = c.community
-    LEFT JOIN people p ON p.tenant = t.tenant AND p.id = t.issued_by
-    LEFT JOIN organisations o ON o.tenant = p.tenant AND o.code = p.organisation_code
-    CROSS JOIN LATERAL (SELECT CASE WHEN has_reporter(c)
-        THEN reporter_masked(sees_reporter(p_me, c), c.reporter_name, c.reporter_phone, c.reporter_anonymous,
-            c.reporter_private, c.reporter_contactable) END AS shown
-        OFFSET 0) AS r
-    CROSS JOIN LATERAL (SELECT CASE WHEN p.id IS NULL THEN role_party(t.issued_role)
-        ELSE staff_party(p_me, p.id, p.name, t.issued_role, p.organisation_code, o.name) END AS party
-        OFFSET 0) AS b
-    ORDER BY k.n;
-END $$;
-
 CREATE FUNCTION ticket_list(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_filter ticket_filter, p_updated_after timestamptz, p_sort text, p_cursor text, p_limit integer, p_count text,
     p_now timestamptz)
-RETURNS SETOF ticket_item LANGUAGE plpgsql STABLE AS $$
+RETURNS list_page LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     v_now timestamptz := coalesce(p_now, clock_timestamp());
     v_feed feed_mode := feed_mode(p_tenant, p_updated_after, p_cursor);
-    v_keys page_keys;
 BEGIN
     IF coalesce(v_me.refusal, v_feed.refusal) IS NOT NULL THEN
-        RETURN NEXT ticket_item_steer(coalesce(v_me.refusal, v_feed.refusal), NULL, NULL);
-        RETURN;
-    ELSIF v_feed.on_feed THEN
-        v_keys := ticket_feed_page(v_me, p_filter, v_feed.after, p_limit, v_now);
-    ELSE
-        v_keys := ticket_page(v_me, p_filter, p_sort, p_cursor, p_limit, v_now);
+        RETURN list_refused(coalesce(v_me.refusal, v_feed.refusal));
     END IF;
-    RETURN QUERY SELECT * FROM ticket_items(v_me, v_keys, v_now);
-    IF p_count = 'exact' OR v_keys.resting IS NOT NULL THEN
-        RETURN NEXT ticket_item_steer(NULL, v_keys.resting,
-            CASE WHEN p_count = 'exact' THEN ticket_count(v_me, p_filter, v_now) END);
-    END IF;
+    RETURN list_found(v_me, v_now,
+        CASE WHEN v_feed.on_feed THEN ticket_feed_page(v_me, p_filter, v_feed.after, p_limit, v_now)
+            ELSE ticket_page(v_me, p_filter, p_sort, p_cursor, p_limit, v_now) END,
+        CASE WHEN p_count = 'exact' THEN ticket_count(v_me, p_filter, v_now) END);
 END $$;
-SELECT delegate('ticket_list(text, text, text[], text[], text, text[], ticket_filter, timestamptz, text, text, integer, text, timestamptz)');
+COMMENT ON FUNCTION ticket_list(text, text, text[], text[], text, text[], ticket_filter, timestamptz, text, text, integer, text, timestamptz)
+    IS 'Which tickets a page of the list shows, and to whom';

@@ -139,19 +139,6 @@ BEGIN
     END IF;
 END $$;
 
--- A correction may take a case's place away only by giving it another.
-CREATE FUNCTION edit_known(INOUT w work) LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_edited work := w;
-BEGIN
-    w := area_known(w);
-    IF w.code IS NULL THEN
-        v_edited.c := case_edited(w);
-        v_edited := place_given(v_edited);
-        w := refused(w, v_edited.code, v_edited.pointer);
-    END IF;
-END $$;
-
 -- Every reference that a body may carry, whatever the action.
 CREATE FUNCTION references_known(INOUT w work) LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -164,9 +151,6 @@ BEGIN
     END IF;
     IF w.code IS NULL AND w.action = 'arrive' THEN
         w := attachments_known(w, 'photo');
-    END IF;
-    IF w.code IS NULL AND w.action = 'edit' THEN
-        w := edit_known(w);
     END IF;
 END $$;
 COMMENT ON FUNCTION references_known(work) IS 'Refuses with unknown_reference and the field that names what is not there.';

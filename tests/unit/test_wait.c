@@ -1,0 +1,220 @@
+/* test_wait.c — who hangs under which key, who is woken, and who is let go when. */
+#include "unit.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "arena.h"
+#include "wait.h"
+#include "worker.h"
+
+enum { N = 4 };
+
+static struct worker worker;
+static struct request requests[N];
+static struct actor actors[N];
+static unsigned again[N], over[N];
+static bool answers_at_once;
+
+static size_t place_of(const struct request *request)
+{
+    return (size_t)(request - requests);
+}
+
+static void run_again(struct request *request)
+{
+    again[place_of(request)]++;
+    if (answers_at_once)
+        wait_leave(request);
+}
+
+static void run_over(struct request *request)
+{
+    over[place_of(request)]++;
+    wait_leave(request);
+}
+
+static PGresult *keys_of(const char *const *keys, int n)
+{
+    PGresAttDesc column = {.name = (char *)(uintptr_t) "key"};
+    PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+
+    assert_true(PQsetResultAttrs(result, 1, &column));
+    for (int i = 0; i < n; i++)
+        assert_true(PQsetvalue(result, i, 0, (char *)(uintptr_t)keys[i], (int)strlen(keys[i])));
+    return result;
+}
+
+static bool enter(size_t place, const char *tenant, const char *const *keys, int n)
+{
+    PGresult *result = keys_of(keys, n);
+    bool entered;
+
+    actors[place] = (struct actor){.tenant = tenant, .expires_at = (int64_t)time(NULL) + 3600};
+    requests[place].worker = &worker;
+    requests[place].actor = &actors[place];
+    requests[place].wait_s = (unsigned)(10 * (place + 1));
+    entered = wait_register(&requests[place], result);
+    PQclear(result);
+    return entered;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(again, 0, sizeof again);
+    memset(over, 0, sizeof over);
+    answers_at_once = false;
+    worker.now_ms = 1000;
+    worker.waiters = waiters_new(N - 1, run_again, run_over);
+    for (size_t i = 0; i < N; i++)
+        requests[i] = (struct request){.arena = arena_new(1 << 20)};
+    return worker.waiters ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        wait_leave(&requests[i]);
+        arena_free(requests[i].arena);
+    }
+    assert_int_equal(waiters_count(worker.waiters), 0);
+    worker.waiters = waiters_free(worker.waiters);
+    return 0;
+}
+
+static const char *const urban[] = {"o:urban"};
+static const char *const grids[] = {"g:XF-01", "g:XF-02", "g:none"};
+
+static void test_woken_by_own_key_only(void **state)
+{
+    (void)state;
+    assert_true(enter(0, "maoshan", urban, 1));
+    assert_true(enter(1, "maoshan", grids, 3));
+    assert_true(enter(2, "other", urban, 1));
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(wait_hang(&requests[i]), WAIT_ON);
+
+    waiters_wake(worker.waiters, "maoshan", "o:urban,g:CA-01");
+    assert_int_equal(again[0], 1);
+    assert_int_equal(again[1] + again[2], 0);
+    /* A key is not its beginning, nor its continuation. */
+    waiters_wake(worker.waiters, "maoshan", "g:XF-0,g:XF-011,,o:urba");
+    assert_int_equal(again[1], 0);
+    /* Two keys of one waiter: one run, and one more that it owes for the second. */
+    waiters_wake(worker.waiters, "maoshan", "g:XF-01,g:XF-02");
+    assert_int_equal(again[1], 1);
+    assert_int_equal(wait_hang(&requests[1]), WAIT_AGAIN);
+    assert_int_equal(wait_hang(&requests[1]), WAIT_ON);
+}
+
+static void test_news_while_the_statement_runs(void **state)
+{
+    (void)state;
+    assert_true(enter(0, "maoshan", urban, 1));
+    waiters_wake(worker.waiters, "maoshan", "o:urban");
+    assert_int_equal(again[0], 0);
+    assert_int_equal(wait_hang(&requests[0]), WAIT_AGAIN);
+    assert_int_equal(wait_hang(&requests[0]), WAIT_ON);
+    waiters_wake(worker.waiters, "maoshan", "o:urban");
+    assert_int_equal(again[0], 1);
+}
+
+static void test_ends_in_time(void **state)
+{
+    (void)state;
+    assert_true(enter(0, "maoshan", urban, 1)); /* 10 s */
+    assert_true(enter(1, "maoshan", grids, 3)); /* 20 s */
+    assert_int_equal(wait_hang(&requests[0]), WAIT_ON);
+    assert_int_equal(wait_hang(&requests[1]), WAIT_ON);
+    assert_int_equal(waiters_tick(worker.waiters, 1000, 500), 500);
+    assert_int_equal(waiters_tick(worker.waiters, 10000, 5000), 850);
+    assert_int_equal(over[0], 0);
+    worker.now_ms = 11000;
+    assert_int_equal(waiters_tick(worker.waiters, 11000, 1000), 1000);
+    assert_int_equal(over[0], 1);
+    assert_int_equal(over[1], 0);
+    waiters_tick(worker.waiters, 21000, 1000);
+    assert_int_equal(over[1], 1);
+    assert_int_equal(waiters_count(worker.waiters), 0);
+}
+
+static void test_ends_while_the_statement_runs(void **state)
+{
+    (void)state;
+    assert_true(enter(0, "maoshan", urban, 1));
+    waiters_tick(worker.waiters, 30000, 1000);
+    assert_int_equal(over[0], 0);
+    assert_int_equal(wait_hang(&requests[0]), WAIT_OVER);
+}
+
+static void test_ends_with_the_token(void **state)
+{
+    (void)state;
+    assert_true(enter(0, "maoshan", urban, 1));
+    wait_leave(&requests[0]);
+    actors[0].expires_at = (int64_t)time(NULL) - 1;
+    PGresult *result = keys_of(urban, 1);
+
+    assert_true(wait_register(&requests[0], result));
+    PQclear(result);
+    assert_int_equal(wait_hang(&requests[0]), WAIT_OVER);
+}
+
+static void test_leaving_while_others_are_woken(void **state)
+{
+    static const char *const both[] = {"o:urban", "g:XF-01"};
+
+    (void)state;
+    answers_at_once = true;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(enter(i, "maoshan", both, 2));
+        assert_int_equal(wait_hang(&requests[i]), WAIT_ON);
+    }
+    waiters_wake(worker.waiters, "maoshan", "o:urban,g:XF-01");
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(again[i], 1);
+    assert_int_equal(waiters_count(worker.waiters), 0);
+}
+
+static void test_wake_of_all(void **state)
+{
+    (void)state;
+    assert_true(enter(0, "maoshan", urban, 1));
+    assert_true(enter(1, "other", urban, 1));
+    assert_int_equal(wait_hang(&requests[0]), WAIT_ON);
+    assert_int_equal(wait_hang(&requests[1]), WAIT_ON);
+    waiters_wake(worker.waiters, "other", NULL);
+    assert_int_equal(again[0], 0);
+    assert_int_equal(again[1], 1);
+    waiters_wake(worker.waiters, NULL, NULL);
+    assert_int_equal(again[0], 1);
+    waiters_end_all(worker.waiters);
+    assert_int_equal(wait_hang(&requests[0]), WAIT_OVER);
+}
+
+static void test_no_room(void **state)
+{
+    (void)state;
+    assert_false(enter(0, "maoshan", NULL, 0));
+    for (size_t i = 0; i < N - 1; i++)
+        assert_true(enter(i, "maoshan", urban, 1));
+    assert_false(enter(N - 1, "maoshan", urban, 1));
+    wait_leave(&requests[0]);
+    assert_true(enter(N - 1, "maoshan", urban, 1));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_woken_by_own_key_only), TEST(test_news_while_the_statement_runs),
+        TEST(test_ends_in_time),          TEST(test_ends_while_the_statement_runs),
+        TEST(test_ends_with_the_token),   TEST(test_leaving_while_others_are_woken),
+        TEST(test_wake_of_all),           TEST(test_no_room),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,9 +1,13 @@
 -- Who calls: effective rights are the token's and the database's; the token only narrows.
 
 -- All areas at or below any of these codes. NULL in, NULL out: not narrowed.
-CREATE FUNCTION areas_below(p_tenant text, p_codes text[]) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN p_codes IS NOT NULL THEN
-    ARRAY(SELECT a.code FROM areas a WHERE a.tenant = p_tenant AND a.path && p_codes) END;
+CREATE FUNCTION areas_below(p_tenant text, p_codes text[]) RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    IF p_codes IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN ARRAY(SELECT a.code FROM areas a WHERE a.tenant = p_tenant AND a.path && p_codes);
+END $$;
 
 -- What a person answers for before the token narrows it: grids held today, communities named or of the own organisation.
 CREATE FUNCTION areas_held(p_person people, p_roles text[]) RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$

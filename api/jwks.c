@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <string.h>
 
@@ -39,7 +38,6 @@ static EVP_PKEY *from_parameters(const char *type, OSSL_PARAM_BLD *build)
         (void)EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, parameters);
     EVP_PKEY_CTX_free(context);
     OSSL_PARAM_free(parameters);
-    ERR_clear_error();
     return pkey;
 }
 
@@ -128,7 +126,7 @@ static struct key *read_key(const json_t *jwk, const char **reterr_reason)
         return NULL;
     pkey = rsa ? read_rsa(jwk) : read_ec(jwk);
     if (!pkey) {
-        *reterr_reason = "its numbers cannot be read";
+        *reterr_reason = key_memory_was_out() ? NULL : "its numbers cannot be read";
         return NULL;
     }
     return key_new_public(json_string_value(json_object_get(jwk, "kid")), rsa ? KEY_RS256 : KEY_ES256, pkey,
@@ -148,21 +146,26 @@ int jwks_read(const char *text, size_t size, keys_note *note, struct key_list *r
 {
     json_t *document = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
     const json_t *array = json_object_get(document, "keys");
+    int r = 0;
 
     ret_list->n = 0;
     if (!json_is_array(array)) {
         json_decref(document);
         return -EINVAL;
     }
-    for (size_t i = 0; i < json_array_size(array); i++) {
+    for (size_t i = 0; i < json_array_size(array) && !r; i++) {
         const char *reason = NULL;
         struct key *key = read_key(json_array_get(array, i), &reason);
 
-        if (!key)
-            say_passed_over(note, i, reason ? reason : "there is no memory for it");
+        if (!key && !reason)
+            r = -ENOMEM;
+        else if (!key)
+            say_passed_over(note, i, reason);
         else if (!key_list_add(ret_list, key))
             say_passed_over(note, i, "its kid is taken, or there are too many");
     }
     json_decref(document);
-    return 0;
+    if (r)
+        key_list_clear(ret_list);
+    return r;
 }

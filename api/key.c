@@ -32,6 +32,16 @@ const char *key_algorithm_name(enum key_algorithm algorithm)
     return algorithms[algorithm].name;
 }
 
+bool key_memory_was_out(void)
+{
+    unsigned long error;
+    bool out = false;
+
+    while ((error = ERR_get_error()))
+        out |= ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+    return out;
+}
+
 struct key *key_free(struct key *key)
 {
     if (!key)
@@ -87,13 +97,20 @@ struct key *key_new_secret(const char *kid, const void *secret, size_t size, con
     return key;
 }
 
-/* What the key is, not what its file or set says of it. An exponent of 1 or a point beside the curve forges everything.
- */
+/* An exponent of 1 or a point beside the curve forges everything. */
+static bool passes_check(EVP_PKEY *public_key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(public_key, NULL);
+    bool fine = context && EVP_PKEY_public_check(context) == 1;
+
+    EVP_PKEY_CTX_free(context);
+    return fine;
+}
+
+/* What the key is, not what its file or set says of it. */
 static const char *public_key_fault(EVP_PKEY *public_key, enum key_algorithm algorithm)
 {
-    EVP_PKEY_CTX *context;
     char group[32] = "";
-    int fine;
 
     if (algorithm == KEY_RS256) {
         if (!EVP_PKEY_is_a(public_key, "RSA"))
@@ -108,11 +125,7 @@ static const char *public_key_fault(EVP_PKEY *public_key, enum key_algorithm alg
         if (EVP_PKEY_get_group_name(public_key, group, sizeof group, NULL) != 1 || strcmp(group, "prime256v1") != 0)
             return "is not on the curve P-256";
     }
-    context = EVP_PKEY_CTX_new(public_key, NULL);
-    fine = context && EVP_PKEY_public_check(context) == 1;
-    EVP_PKEY_CTX_free(context);
-    ERR_clear_error();
-    return fine ? NULL : "fails the check of its numbers";
+    return NULL;
 }
 
 static char *take_bio(BIO *bio)
@@ -145,9 +158,13 @@ struct key *key_new_public(const char *kid, enum key_algorithm algorithm, EVP_PK
 {
     struct key *key = NULL;
     char *pem = NULL;
+    bool sound;
 
     *reterr_reason = public_key_fault(public_key, algorithm);
-    if (!*reterr_reason) {
+    sound = !*reterr_reason && passes_check(public_key);
+    if (!*reterr_reason && !sound)
+        *reterr_reason = key_memory_was_out() ? NULL : "fails the check of its numbers";
+    if (sound) {
         key = key_new(kid, algorithm);
         pem = write_pem(public_key, /* private_part= */ false);
     }
@@ -179,7 +196,6 @@ static EVP_PKEY *read_pem(const char *pem, size_t size, bool private_part)
     else if (bio)
         pkey = PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
     BIO_free(bio);
-    ERR_clear_error();
     return pkey;
 }
 
@@ -202,10 +218,13 @@ struct key *key_new_pem(const char *kid, enum key_algorithm algorithm, const cha
     } else {
         public_key = read_pem(pem, size, /* private_part= */ false);
         if (!public_key)
-            *reterr_reason = "holds no PEM key that can be read (one with a passphrase cannot)";
+            *reterr_reason =
+                key_memory_was_out() ? NULL : "holds no PEM key that can be read (one with a passphrase cannot)";
     }
-    if (public_key)
+    if (public_key) {
+        ERR_clear_error(); /* of what is no private key */
         key = key_new_public(kid, algorithm, public_key, reterr_reason);
+    }
     EVP_PKEY_free(private_key);
     if (key) {
         key->private_pem = private_pem;

@@ -40,6 +40,9 @@ struct key *key_new_public(const char *kid, enum key_algorithm algorithm, EVP_PK
 /* Overwrites secrets. Accepts NULL, returns NULL. */
 struct key *key_free(struct key *key);
 
+/* Empties OpenSSL's list of errors. True when memory was out: then what failed was not the key's fault. */
+bool key_memory_was_out(void);
+
 bool key_can_sign(const struct key *key);
 
 /* Is this the signature of these bytes? */

@@ -152,22 +152,27 @@ static struct key *read_secret(const char *kid, char *text, size_t size, const c
     return key;
 }
 
+bool key_file_may_recover(int r)
+{
+    return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO || r == -EAGAIN || r == -EINTR || r == -ESTALE;
+}
+
 static const char *read_fault(int r)
 {
     return r == -EPERM    ? "can be read by others than its owner (chmod 600 it)"
            : r == -EFBIG  ? "is too large for a key"
-           : r == -ENOMEM ? NULL
            : r == -EINVAL ? "is no regular file"
                           : "cannot be read";
 }
 
-static struct key *read_key(const char *path, const struct file_kind *kind, const char *kid, const char **reterr_reason)
+/* 0 with a key, -EINVAL with the reason, or what may recover. */
+static int read_key(const char *path, const struct file_kind *kind, const char *kid, struct key **ret_key,
+                    const char **reterr_reason)
 {
     bool secret = kind->algorithm == KEY_HS256;
     char *text = NULL;
     size_t size = 0;
     int r = key_file_read(path, KEY_FILE_MAX, secret, &text, &size);
-    struct key *key;
 
     *reterr_reason = NULL;
     /* Of a PEM one only knows inside whether it is a secret. */
@@ -175,26 +180,24 @@ static struct key *read_key(const char *path, const struct file_kind *kind, cons
         OPENSSL_cleanse(text, size);
         free(text);
         text = NULL;
-        secret = true;
-        r = key_file_read(path, KEY_FILE_MAX, secret, &text, &size);
+        r = key_file_read(path, KEY_FILE_MAX, /* secret= */ true, &text, &size);
     }
     if (r) {
         *reterr_reason = read_fault(r);
-        return NULL;
+        return key_file_may_recover(r) ? r : -EINVAL;
     }
-    key = kind->algorithm == KEY_HS256 ? read_secret(kid, text, size, reterr_reason)
-                                       : key_new_pem(kid, kind->algorithm, text, size, reterr_reason);
+    *ret_key = kind->algorithm == KEY_HS256 ? read_secret(kid, text, size, reterr_reason)
+                                            : key_new_pem(kid, kind->algorithm, text, size, reterr_reason);
     OPENSSL_cleanse(text, size);
     free(text);
-    return key;
+    return *ret_key ? 0 : *reterr_reason ? -EINVAL : -ENOMEM;
 }
 
+/* One sentence about a file: to the operator who starts the service, or to who watches it run. */
 static int refuse(bool strict, keys_note *note, const char *path, const char *reason, char **reterr_text)
 {
     char *text = NULL;
 
-    if (!reason)
-        return -ENOMEM;
     if (asprintf(&text, "The key file %s %s.", path, reason) < 0)
         return -ENOMEM;
     if (strict) {
@@ -213,18 +216,28 @@ static int read_file(const char *directory, const char *name, bool strict, keys_
     char path[PATH_SIZE], kid[KID_MAX + 1];
     const struct file_kind *kind = kind_of(name, kid);
     const char *reason = NULL;
-    struct key *key;
+    struct key *key = NULL;
+    int r;
 
     if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
         return refuse(strict, note, name, "has too long a path", reterr_text);
     if (!kind)
         return refuse(/* strict= */ false, note, path, "is no key by its name and is passed over", reterr_text);
-    key = read_key(path, kind, kid, &reason);
-    if (!key)
+    r = read_key(path, kind, kid, &key, &reason);
+    if (key_file_may_recover(r))
+        return r;
+    if (r)
         return refuse(strict, note, path, reason, reterr_text);
     if (!key_list_add(list, key))
         return refuse(strict, note, path, "has a kid that another one has, or there are more than 64", reterr_text);
     return 0;
+}
+
+static int fail(const char *directory, const char *what, int r, char **reterr_text)
+{
+    if (asprintf(reterr_text, "The key folder %s %s: %s.", directory, what, strerror(-r)) < 0)
+        *reterr_text = NULL;
+    return r;
 }
 
 int key_folder_read(const char *directory, bool strict, keys_note *note, struct key_list *ret_list, char **reterr_text)
@@ -232,30 +245,20 @@ int key_folder_read(const char *directory, bool strict, keys_note *note, struct 
     DIR *folder = opendir(directory);
     struct dirent *entry;
     struct stat status;
-    int r = 0;
+    int r = !folder || fstat(dirfd(folder), &status) ? -errno : 0;
 
     ret_list->n = 0;
-    if (!folder || fstat(dirfd(folder), &status)) {
-        r = -errno;
-        if (folder)
-            closedir(folder);
-        if (asprintf(reterr_text, "The key folder %s cannot be read: %s.", directory, strerror(-r)) < 0)
-            *reterr_text = NULL;
-        return r;
-    }
-    if (status.st_mode & S_IWOTH) {
-        closedir(folder);
-        if (asprintf(reterr_text, "The key folder %s can be written by everybody (chmod o-w it).", directory) < 0)
-            *reterr_text = NULL;
-        return -EPERM;
-    }
+    if (!r && (status.st_mode & S_IWOTH))
+        r = fail(directory, "can be written by everybody", -EPERM, reterr_text);
     while (!r && (entry = readdir(folder)))
         if (entry->d_name[0] != '.')
             r = read_file(directory, entry->d_name, strict, note, ret_list, reterr_text);
-    closedir(folder);
-    if (r)
-        key_list_clear(ret_list);
-    return r;
+    if (folder)
+        closedir(folder);
+    if (!r)
+        return 0;
+    key_list_clear(ret_list);
+    return *reterr_text ? r : fail(directory, "cannot be read", r, reterr_text);
 }
 
 static uint64_t mix(uint64_t sum, uint64_t value)

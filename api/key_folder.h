@@ -10,6 +10,9 @@ enum { KEY_FILE_MAX = 64 * 1024, JWKS_FILE_MAX = 1024 * 1024 };
  * read it. */
 int key_file_read(const char *path, size_t limit, bool secret, char **ret_text, size_t *ret_size);
 
+/* It was not the file's fault: no memory, no descriptor, a disk that did not answer, somebody just writing it. */
+bool key_file_may_recover(int r);
+
 /* All keys of the folder. A file that is no key by its name gets a note. One that cannot be used gets a note too, or,
  * when `strict`, is an error with its sentence (malloc'ed) in reterr_text. */
 int key_folder_read(const char *directory, bool strict, keys_note *note, struct key_list *ret_list, char **reterr_text);

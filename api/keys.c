@@ -145,23 +145,33 @@ static void replace(struct keys *keys, struct key_list *place, const struct key_
     say(keys, text);
 }
 
+/* A reading failed: the keys stay as they are. What may recover is tried again at the next look; a file that is simply
+ * wrong waits until somebody changes it, and is not complained of every few seconds. */
+static void keep(struct keys *keys, uint64_t *stamp, int r, char *text)
+{
+    if (key_file_may_recover(r))
+        *stamp = 0;
+    say(keys, text ? text : "The keys cannot be read again for lack of memory.");
+    free(text);
+}
+
 /* The stamp is taken before the files are read: what is written in between shows as a change at the next look. */
 static bool refresh_own(struct keys *keys)
 {
     uint64_t stamp = keys->directory ? key_folder_stamp(keys->directory) : 0;
     struct key_list fresh = {.n = 0};
     char *text = NULL;
+    int r;
 
     if (stamp == keys->own_stamp)
         return false;
     keys->own_stamp = stamp;
-    if (key_folder_read(keys->directory, /* strict= */ false, keys->note, &fresh, &text)) {
-        say(keys, text ? text : "The key folder cannot be read.");
-        free(text);
-        return false;
-    }
-    replace(keys, &keys->own, &fresh, "the key folder was read again");
-    return true;
+    r = key_folder_read(keys->directory, /* strict= */ false, keys->note, &fresh, &text);
+    if (r)
+        keep(keys, &keys->own_stamp, r, text);
+    else
+        replace(keys, &keys->own, &fresh, "the key folder was read again");
+    return !r;
 }
 
 static bool refresh_foreign(struct keys *keys, bool own_changed)
@@ -169,18 +179,18 @@ static bool refresh_foreign(struct keys *keys, bool own_changed)
     uint64_t stamp = keys->jwks_file ? key_file_stamp(keys->jwks_file) : 0;
     struct key_list fresh = {.n = 0};
     char *text = NULL;
+    int r;
 
     /* A key that a file of ours shadowed, or does now: only the whole set knows. */
     if (!keys->jwks_file || (stamp == keys->foreign_stamp && !own_changed))
         return false;
     keys->foreign_stamp = stamp;
-    if (read_jwks(keys, &fresh, &text)) {
-        say(keys, text ? text : "The JWKS file cannot be used.");
-        free(text);
-        return false;
-    }
-    replace(keys, &keys->foreign, &fresh, "the JWKS was read again");
-    return true;
+    r = read_jwks(keys, &fresh, &text);
+    if (r)
+        keep(keys, &keys->foreign_stamp, r, text);
+    else
+        replace(keys, &keys->foreign, &fresh, "the JWKS was read again");
+    return !r;
 }
 
 bool keys_refresh(struct keys *keys, int64_t now)

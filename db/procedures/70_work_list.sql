@@ -1,5 +1,5 @@
--- What waits for a person, counted by the action that leads on. Every open object within sight is held against one table of
--- conditions; may_check and request_decidable are asked only about what waits for a check or a decision.
+-- What waits for a person, counted by the action that leads on. Every open object is held against one list of conditions;
+-- may_check and request_decidable are asked only about what waits for a check or a decision.
 
 CREATE TYPE work_item AS (
     _code text, _item boolean, object text, action text, count bigint, overdue bigint
@@ -10,35 +10,37 @@ DECLARE
     r text[] := p_me.roles;
     v_dispatcher boolean := 'dispatcher' = ANY (r);
     v_field boolean := r && '{grid_worker,community}';
-    v_checks text[] := ARRAY(SELECT x FROM unnest(r) AS x WHERE x IN ('grid_worker', 'community', 'leader', 'supervisor'));
+    v_checks boolean := r && '{grid_worker,community,leader,supervisor}';
 BEGIN
     RETURN QUERY
     SELECT NULL::text, true, 'case'::text, w.action, count(*), count(*) FILTER (WHERE c.overdue_at < p_now)
     FROM cases c
     CROSS JOIN LATERAL (SELECT v_field AND c.area = ANY (p_me.areas) AS own,
         'department' = ANY (r) AND p_me.org = ANY (c.open_orgs) AS ours, c.handler = p_me.person_id AS hand) AS i
-    CROSS JOIN LATERAL (VALUES
-        ('accept', c.state = 'received' AND (v_dispatcher OR i.own
-            OR 'window_clerk' = ANY (r) AND c.created_role = 'window_clerk' AND c.created_org = p_me.org)),
-        ('register', c.state = 'accepted' AND (v_dispatcher OR i.own AND coalesce(c.proposed_level, 'ordinary') = 'ordinary')),
-        ('start_source', c.state = 'registered' AND i.own),
-        ('whistle', c.state = 'registered' AND c.level <> 'ordinary' AND v_dispatcher),
-        ('arrive', is_working(c.state) AND c.arrive_due_at IS NOT NULL AND c.arrived_at IS NULL
-            AND (i.own OR i.ours OR v_field AND (i.hand OR c.area IS NULL))),
-        ('plan', c.level = 'major' AND c.plan_due_at IS NOT NULL AND c.planned_at IS NULL AND is_working(c.state)
-            AND (i.hand OR v_dispatcher OR i.ours AND c.lead_org = p_me.org)),
-        ('step_done', is_working(c.state) AND EXISTS (SELECT FROM unnest(r) AS x WHERE c.plan_parties && addresses(p_me, c, x))),
-        ('source_done', c.state = 'source_handling' AND i.hand),
-        ('feedback', c.state = 'handling' AND c.tickets_open = 0 AND v_dispatcher),
-        ('check', c.state = 'checking' AND EXISTS (SELECT FROM unnest(v_checks) AS x WHERE may_check(p_me, c, x))),
-        ('rate', c.state = 'evaluating' AND 'citizen' = ANY (r) AND p_me.person_id = ANY (c.reporters) AND NOT EXISTS (
-            SELECT FROM ratings g WHERE g.tenant = c.tenant AND g.case_id = c.id AND g.round = c.round
-                AND g.person_id = p_me.person_id))
-    ) AS w (action, waits)
+    CROSS JOIN LATERAL unnest(array_remove(ARRAY[
+        CASE WHEN c.state = 'received' AND (v_dispatcher OR i.own OR 'window_clerk' = ANY (r)
+            AND c.created_role = 'window_clerk' AND c.created_org = p_me.org) THEN 'accept' END,
+        CASE WHEN c.state = 'accepted' AND (v_dispatcher OR i.own AND coalesce(c.proposed_level, 'ordinary') = 'ordinary')
+            THEN 'register' END,
+        CASE WHEN c.state = 'registered' AND i.own THEN 'start_source' END,
+        CASE WHEN c.state = 'registered' AND c.level <> 'ordinary' AND v_dispatcher THEN 'whistle' END,
+        CASE WHEN c.arrive_due_at IS NOT NULL AND c.arrived_at IS NULL AND is_working(c.state)
+            AND (i.own OR i.ours OR v_field AND (i.hand OR c.area IS NULL)) THEN 'arrive' END,
+        CASE WHEN c.plan_due_at IS NOT NULL AND c.planned_at IS NULL AND is_working(c.state)
+            AND (i.hand OR v_dispatcher OR i.ours AND c.lead_org = p_me.org) THEN 'plan' END,
+        CASE WHEN c.plan_parties <> '{}' AND is_working(c.state) AND named_as(p_me, c, c.plan_parties, 'step') <> '{}'
+            THEN 'step_done' END,
+        CASE WHEN c.state = 'source_handling' AND i.hand THEN 'source_done' END,
+        CASE WHEN c.state = 'handling' AND c.tickets_open = 0 AND v_dispatcher THEN 'feedback' END,
+        CASE WHEN c.state = 'checking' AND v_checks AND checks_as(p_me, c) <> '{}' THEN 'check' END,
+        CASE WHEN c.state = 'evaluating' AND 'citizen' = ANY (r) AND p_me.person_id = ANY (c.reporters)
+            AND NOT EXISTS (SELECT FROM ratings g WHERE g.tenant = c.tenant AND g.case_id = c.id AND g.round = c.round
+                AND g.person_id = p_me.person_id) THEN 'rate' END
+    ], NULL)) AS w (action)
     WHERE c.tenant = p_me.tenant
         AND c.state IN ('received', 'accepted', 'verifying', 'registered', 'source_handling', 'whistled', 'handling',
             'checking', 'evaluating', 'suspended')
-        AND within_scope(p_me, c.area) AND w.waits
+        AND within_scope(p_me, c.area)
     GROUP BY w.action;
 END $$;
 
@@ -52,19 +54,19 @@ BEGIN
     JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
     JOIN categories k ON k.tenant = c.tenant AND k.code = c.category
     CROSS JOIN LATERAL (SELECT v_department AND t.organisation = p_me.org AS ours) AS i
-    CROSS JOIN LATERAL (VALUES
-        ('sign', i.ours AND t.state IN ('issued', 'send_failed')),
-        ('contact', i.ours AND t.state IN ('signed', 'reported_in', 'in_progress') AND t.contact_due_at IS NOT NULL
-            AND t.contacted_at IS NULL),
-        ('report_in', i.ours AND t.state = 'signed' AND k.on_scene),
-        ('start', i.ours AND (t.state = 'reported_in' OR t.state = 'signed' AND NOT k.on_scene)),
-        ('submit', i.ours AND t.state = 'in_progress'),
-        ('approve', t.state = 'submitted' AND p_me.person_id <> ALL (t.workers)
-            AND ('dispatcher' = ANY (p_me.roles) OR 'community' = ANY (p_me.roles) AND c.area = ANY (p_me.areas)))
-    ) AS w (action, waits)
+    CROSS JOIN LATERAL unnest(array_remove(ARRAY[
+        CASE WHEN i.ours AND t.state IN ('issued', 'send_failed') THEN 'sign' END,
+        CASE WHEN i.ours AND t.state IN ('signed', 'reported_in', 'in_progress') AND t.contact_due_at IS NOT NULL
+            AND t.contacted_at IS NULL THEN 'contact' END,
+        CASE WHEN i.ours AND t.state = 'signed' AND k.on_scene THEN 'report_in' END,
+        CASE WHEN i.ours AND (t.state = 'reported_in' OR t.state = 'signed' AND NOT k.on_scene) THEN 'start' END,
+        CASE WHEN i.ours AND t.state = 'in_progress' THEN 'submit' END,
+        CASE WHEN t.state = 'submitted' AND p_me.person_id <> ALL (t.workers) AND ('dispatcher' = ANY (p_me.roles)
+            OR 'community' = ANY (p_me.roles) AND c.area = ANY (p_me.areas)) THEN 'approve' END
+    ], NULL)) AS w (action)
     WHERE t.tenant = p_me.tenant AND t.state NOT IN ('closed', 'returned', 'recalled')
         AND (NOT v_department OR p_me.roles && '{dispatcher,community}' OR t.organisation = p_me.org)
-        AND within_scope(p_me, c.area) AND w.waits
+        AND within_scope(p_me, c.area)
     GROUP BY w.action;
 END $$;
 

@@ -117,7 +117,7 @@ static void add_head(struct buffer *body, const struct request *request, const s
 {
     char number[48];
 
-    buffer_add_text(body, "{\"type\":\"about:blank#");
+    buffer_add_text(body, "{\"type\":\"/docs#errors-");
     buffer_add_text(body, entry->code);
     buffer_add_text(body, "\"");
     add_member(body, "title", title_of(entry->status, request->lang));

@@ -305,8 +305,11 @@ static void begin_notice(struct worker *worker)
 
 static void begin_drain(struct worker *worker)
 {
-    MHD_socket listen_fd = MHD_quiesce_daemon(worker->daemon);
+    MHD_socket listen_fd;
 
+    /* What the kernel has already shaken hands with is let in; closing the socket would reset it. */
+    MHD_run(worker->daemon);
+    listen_fd = MHD_quiesce_daemon(worker->daemon);
     worker->phase = WORKER_DRAINING;
     worker->phase_end_ms = worker->now_ms + worker->service->config->drain_timeout_ms;
     if (listen_fd != MHD_INVALID_SOCKET)

@@ -89,7 +89,8 @@ BEGIN
     w.touched := false;
     RETURN work_category(w);
 END $$;
-COMMENT ON FUNCTION work_on(actor, timestamptz, text, jsonb, cases) IS 'The work of an action on a case that is locked.';
+COMMENT ON FUNCTION work_on(actor, timestamptz, text, jsonb, cases) IS
+    'The work of an action on a case that is locked.';
 
 -- The system's own hand: what it does in the transaction that causes it, or from a job.
 CREATE FUNCTION as_system(INOUT w work) LANGUAGE plpgsql IMMUTABLE AS $$
@@ -183,4 +184,5 @@ END $$;
 -- Some words of a public event are for the reporter, others are the street's own.
 CREATE FUNCTION note_is_public(p_action text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN p_action IN ('create', 'reject', 'object', 'withdraw', 'merge', 'source_done', 'feedback', 'rate', 'comment', 'urge', 'void');
-COMMENT ON FUNCTION note_is_public(text) IS 'Whether the note of a public event of this action is shown to its reporters.';
+COMMENT ON FUNCTION note_is_public(text) IS
+    'Whether the note of a public event of this action is shown to its reporters.';

@@ -153,4 +153,5 @@ BEGIN
         w := attachments_known(w, 'photo');
     END IF;
 END $$;
-COMMENT ON FUNCTION references_known(work) IS 'Refuses with unknown_reference and the field that names what is not there.';
+COMMENT ON FUNCTION references_known(work) IS
+    'Refuses with unknown_reference and the field that names what is not there.';

@@ -19,7 +19,8 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE FUNCTION check_person(INOUT w work, p_who text[], p_guards text[], p_is text[], p_in_area boolean) LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION check_person(INOUT w work, p_who text[], p_guards text[], p_is text[], p_in_area boolean)
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     g machine_guards;
 BEGIN

@@ -41,7 +41,8 @@ BEGIN
     END LOOP;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION add_working_time(text, text, timestamptz, interval, time[]) IS 'The moment at which that much working time has passed; null after ten years.';
+COMMENT ON FUNCTION add_working_time(text, text, timestamptz, interval, time[]) IS
+    'The moment at which that much working time has passed; null after ten years.';
 
 CREATE FUNCTION working_time_between(p_tenant text, p_zone text, p_from timestamptz, p_to timestamptz, p_hours time[])
 RETURNS interval LANGUAGE plpgsql STABLE AS $$
@@ -59,8 +60,10 @@ BEGIN
     END LOOP;
     RETURN v_sum;
 END $$;
-COMMENT ON FUNCTION working_time_between(text, text, timestamptz, timestamptz, time[]) IS 'Working time from one moment to another.';
+COMMENT ON FUNCTION working_time_between(text, text, timestamptz, timestamptz, time[]) IS
+    'Working time from one moment to another.';
 
 CREATE FUNCTION add_working_days(w work, p_from timestamptz, p_days text) RETURNS timestamptz LANGUAGE sql STABLE
 RETURN add_working_time((w.c).tenant, w.zone, p_from, days(w.policy, p_days), whole_days());
-COMMENT ON FUNCTION add_working_days(work, timestamptz, text) IS 'So many working days on as the policy says under that name.';
+COMMENT ON FUNCTION add_working_days(work, timestamptz, text) IS
+    'So many working days on as the policy says under that name.';

@@ -63,7 +63,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION ticket_running(tickets) IS 'The ticket''s clocks that run and are not met.';
 
-CREATE FUNCTION overdue_clocks(p_running clock_run[], p_now timestamptz) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION overdue_clocks(p_running clock_run[], p_now timestamptz)
+RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
     RETURN ARRAY(
         SELECT CASE r.clock WHEN 'late_registration' THEN 'resolve' ELSE r.clock END
@@ -72,11 +73,14 @@ END $$;
 
 CREATE FUNCTION case_overdue_clocks(p_case cases, p_now timestamptz) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_case.overdue_at < p_now THEN overdue_clocks(case_running(p_case), p_now) ELSE '{}' END;
-COMMENT ON FUNCTION case_overdue_clocks(cases, timestamptz) IS 'Names of the case''s clocks that run past their due time.';
+COMMENT ON FUNCTION case_overdue_clocks(cases, timestamptz) IS
+    'Names of the case''s clocks that run past their due time.';
 
-CREATE FUNCTION ticket_overdue_clocks(p_ticket tickets, p_now timestamptz) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION ticket_overdue_clocks(p_ticket tickets, p_now timestamptz)
+RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_ticket.overdue_at < p_now THEN overdue_clocks(ticket_running(p_ticket), p_now) ELSE '{}' END;
-COMMENT ON FUNCTION ticket_overdue_clocks(tickets, timestamptz) IS 'Names of the ticket''s clocks that run past their due time.';
+COMMENT ON FUNCTION ticket_overdue_clocks(tickets, timestamptz) IS
+    'Names of the ticket''s clocks that run past their due time.';
 
 -- What a clock causes, and when: a breach at its due time, and reminders in stages.
 CREATE TYPE clock_moment AS (
@@ -134,7 +138,8 @@ BEGIN
     RETURN v;
 END $$;
 
-CREATE FUNCTION earliest_moment(p_moments clock_moment[]) RETURNS clock_moment LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION earliest_moment(p_moments clock_moment[])
+RETURNS clock_moment LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     v clock_moment;
     m clock_moment;
@@ -189,7 +194,8 @@ BEGIN
     w.c.clock_next_at := least(m.at, case_timer(w));
     w.t := v_ticket;
 END $$;
-COMMENT ON FUNCTION case_settle(work, timestamptz) IS 'The case with its breaches and reminders written and its clock columns set.';
+COMMENT ON FUNCTION case_settle(work, timestamptz) IS
+    'The case with its breaches and reminders written and its clock columns set.';
 
 CREATE FUNCTION ticket_settle(INOUT w work, p_at timestamptz) LANGUAGE plpgsql AS $$
 DECLARE
@@ -250,7 +256,8 @@ BEGIN
             CASE WHEN w.role <> 'system' THEN (w.me).person_id END, w.role);
     END IF;
 END $$;
-COMMENT ON FUNCTION due_changed(work, uuid, text, integer, timestamptz, timestamptz, text) IS 'Notes a due time that moved, if it did.';
+COMMENT ON FUNCTION due_changed(work, uuid, text, integer, timestamptz, timestamptz, text) IS
+    'Notes a due time that moved, if it did.';
 
 CREATE FUNCTION resolve_due_to(INOUT w work, p_due timestamptz, p_cause text, p_origin text) LANGUAGE plpgsql AS $$
 BEGIN

@@ -45,7 +45,8 @@ BEGIN
     END IF;
     w.role := v_role;
 END $$;
-COMMENT ON FUNCTION passed(work, text, text, text, jsonb) IS 'The case, its work found good: evaluating, or closed unrated.';
+COMMENT ON FUNCTION passed(work, text, text, text, jsonb) IS
+    'The case, its work found good: evaluating, or closed unrated.';
 
 -- Back to where the work came from. The clock never stopped.
 CREATE FUNCTION failed(INOUT w work, p_data jsonb) LANGUAGE plpgsql AS $$

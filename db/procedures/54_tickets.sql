@@ -31,7 +31,8 @@ BEGIN
     a.updated_at := b.updated_at;
     RETURN a IS NOT DISTINCT FROM b;
 END $$;
-COMMENT ON FUNCTION ticket_same(tickets, tickets) IS 'Whether a ticket is the same to whoever reads it: then its version stays.';
+COMMENT ON FUNCTION ticket_same(tickets, tickets) IS
+    'Whether a ticket is the same to whoever reads it: then its version stays.';
 
 -- Writes w.t back. Its clocks are settled first: what moved into the past is breached at once.
 CREATE FUNCTION ticket_written(INOUT w work) LANGUAGE plpgsql AS $$
@@ -101,7 +102,8 @@ BEGIN
     w.role := v_role;
 END $$;
 
-CREATE FUNCTION ticket_drafted(w work, p_whistle uuid, p_kind text, p_ticket jsonb) RETURNS tickets LANGUAGE plpgsql AS $$
+CREATE FUNCTION ticket_drafted(w work, p_whistle uuid, p_kind text, p_ticket jsonb)
+RETURNS tickets LANGUAGE plpgsql AS $$
 DECLARE
     t tickets;
 BEGIN
@@ -161,7 +163,8 @@ END $$;
 COMMENT ON FUNCTION ticket_issued(work, uuid, text, jsonb) IS 'The work with one more ticket of a whistle.';
 
 -- One whistle and its tickets. The case's counts are the caller's to renew.
-CREATE FUNCTION tickets_issued(INOUT w work, p_kind text, p_tickets jsonb, p_reason text, p_request uuid) LANGUAGE plpgsql AS $$
+CREATE FUNCTION tickets_issued(INOUT w work, p_kind text, p_tickets jsonb, p_reason text, p_request uuid)
+LANGUAGE plpgsql AS $$
 DECLARE
     v_whistle uuid := uuid7();
     v_ticket jsonb;
@@ -176,7 +179,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tickets_issued(work, text, jsonb, text, uuid) IS 'The work with a whistle''s tickets.';
 
-CREATE FUNCTION whistle_blown(INOUT w work, p_kind text, p_tickets jsonb, p_reason text, p_request uuid) LANGUAGE plpgsql AS $$
+CREATE FUNCTION whistle_blown(INOUT w work, p_kind text, p_tickets jsonb, p_reason text, p_request uuid)
+LANGUAGE plpgsql AS $$
 BEGIN
     w.c.handler := NULL;
     w := case_to(w, 'whistle', CASE

@@ -7,7 +7,8 @@ RETURN CASE p_kind
         policy_minutes(w.policy, 'return_decide_working_minutes'), working_hours(w.policy)) END;
 
 -- Opens a request about the case, or about w.t for kinds of a ticket. The asker is w.role: the person, or the system.
-CREATE FUNCTION request_opened(INOUT w work, p_kind text, p_reason text, p_proposal jsonb, p_reporter integer) LANGUAGE plpgsql AS $$
+CREATE FUNCTION request_opened(INOUT w work, p_kind text, p_reason text, p_proposal jsonb, p_reporter integer)
+LANGUAGE plpgsql AS $$
 DECLARE
     r requests;
 BEGIN
@@ -36,7 +37,8 @@ BEGIN
         r.asked_org, r.asked_at, r.due_at, r.reporter, r.closure, r.clock_next_at);
     w.r := r;
 END $$;
-COMMENT ON FUNCTION request_opened(work, text, text, jsonb, integer) IS 'The work with a new request in w.r; its event is the caller''s.';
+COMMENT ON FUNCTION request_opened(work, text, text, jsonb, integer) IS
+    'The work with a new request in w.r; its event is the caller''s.';
 
 -- Where one of the kind is pending already, the system's wish joins it.
 CREATE FUNCTION request_joined(INOUT w work, p_request uuid, p_wish jsonb) LANGUAGE plpgsql AS $$
@@ -81,10 +83,12 @@ BEGIN
     END IF;
     RETURN true;
 END $$;
-COMMENT ON FUNCTION request_decides(actor, requests, tickets) IS 'Whether the caller is one of those who decide such a request.';
+COMMENT ON FUNCTION request_decides(actor, requests, tickets) IS
+    'Whether the caller is one of those who decide such a request.';
 
 -- Nobody decides their own request, unless nobody else may.
-CREATE FUNCTION other_decider_exists(p_me actor, r requests, p_ticket tickets) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION other_decider_exists(p_me actor, r requests, p_ticket tickets)
+RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN EXISTS (
         SELECT FROM people p

@@ -41,7 +41,8 @@ BEGIN
 END $$;
 
 -- The row as intake would have it; what its references lead to is checked apart.
-CREATE FUNCTION case_drafted(p_me actor, p_id uuid, p_now timestamptz, p_role text, b jsonb) RETURNS cases LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION case_drafted(p_me actor, p_id uuid, p_now timestamptz, p_role text, b jsonb)
+RETURNS cases LANGUAGE plpgsql STABLE AS $$
 DECLARE
     c cases;
     v_on_scene boolean := (SELECT k.on_scene FROM categories k WHERE k.tenant = p_me.tenant AND k.code = b ->> 'category');

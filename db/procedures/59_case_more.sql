@@ -149,7 +149,8 @@ BEGIN
 END $$;
 
 -- What counts around the clock moves by the length of the suspension; what counts working days goes on with what was left.
-CREATE FUNCTION due_resumed(w work, p_kind text, p_clock text, p_due timestamptz, p_since timestamptz) RETURNS timestamptz
+CREATE FUNCTION due_resumed(w work, p_kind text, p_clock text, p_due timestamptz, p_since timestamptz)
+RETURNS timestamptz
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF NOT w.policy ? (p_kind || '_' || p_clock || '_days') THEN

@@ -23,7 +23,8 @@ BEGIN
     a.updated_at := b.updated_at;
     RETURN a IS NOT DISTINCT FROM b;
 END $$;
-COMMENT ON FUNCTION case_same(cases, cases) IS 'Whether a case is the same to whoever reads it: then its version stays.';
+COMMENT ON FUNCTION case_same(cases, cases) IS
+    'Whether a case is the same to whoever reads it: then its version stays.';
 
 CREATE FUNCTION case_updated(c cases) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

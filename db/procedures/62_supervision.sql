@@ -60,7 +60,8 @@ BEGIN
     w.now := v_now;
     w.c.updated_at := greatest((w.c).updated_at, (w.old).updated_at);
 END $$;
-COMMENT ON FUNCTION supervision_raised(work, text, timestamptz, text, timestamptz, integer, text, integer) IS 'The work with a supervision of the case or of w.t.';
+COMMENT ON FUNCTION supervision_raised(work, text, timestamptz, text, timestamptz, integer, text, integer) IS
+    'The work with a supervision of the case or of w.t.';
 
 CREATE FUNCTION stage_raised(INOUT w work, m clock_moment, p_at timestamptz) LANGUAGE plpgsql AS $$
 DECLARE

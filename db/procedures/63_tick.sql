@@ -67,7 +67,8 @@ BEGIN
     END LOOP;
     RETURN v_before IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION case_ticked(text, uuid, timestamptz) IS 'Whether time had something to do with the case. Locked cases are left for the next second.';
+COMMENT ON FUNCTION case_ticked(text, uuid, timestamptz) IS
+    'Whether time had something to do with the case. Locked cases are left for the next second.';
 
 CREATE FUNCTION tenant_ticked(p_tenant text, p_now timestamptz, p_limit integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -103,4 +104,5 @@ BEGIN
     END LOOP;
     RETURN v_count;
 END $$;
-COMMENT ON FUNCTION clock_tick(timestamptz) IS 'Breaches, reminders and timers that are due by now; answers how many cases it moved: call again until it is 0.';
+COMMENT ON FUNCTION clock_tick(timestamptz) IS
+    'Breaches, reminders and timers that are due by now; answers how many cases it moved: call again until it is 0.';

@@ -23,7 +23,8 @@ BEGIN
     RETURN v_case;
 END $$;
 
-CREATE FUNCTION case_replayed(p_me actor, p_case uuid, p_now timestamptz) RETURNS case_reply LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION case_replayed(p_me actor, p_case uuid, p_now timestamptz)
+RETURNS case_reply LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_case cases;
     v case_reply;
@@ -72,7 +73,8 @@ BEGIN
     PERFORM key_remember(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint, p_id);
     RETURN case_created(w.me, case_duplicates(w, case_view(w.me, w.c, v_now)));
 END $$;
-COMMENT ON FUNCTION case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb) IS 'cases.create';
+COMMENT ON FUNCTION case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb) IS
+    'cases.create';
 
 CREATE FUNCTION case_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_case uuid, p_body jsonb)
@@ -106,7 +108,8 @@ BEGIN
     PERFORM key_remember(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint, p_case);
     RETURN case_view(v_me, w.c, w.now);
 END $$;
-COMMENT ON FUNCTION case_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS 'Every action on a case that is no request.';
+COMMENT ON FUNCTION case_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
+    'Every action on a case that is no request.';
 
 -- Approving the last open ticket may carry the feedback: looked at as if the ticket were closed already.
 CREATE FUNCTION feedback_check(INOUT w work) LANGUAGE plpgsql STABLE AS $$
@@ -132,7 +135,8 @@ BEGIN
     w := case_written(w);
 END $$;
 
-CREATE FUNCTION ticket_replayed(p_me actor, p_ticket uuid, p_now timestamptz) RETURNS ticket_reply LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION ticket_replayed(p_me actor, p_ticket uuid, p_now timestamptz)
+RETURNS ticket_reply LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_ticket tickets;
     v_case cases;
@@ -182,10 +186,12 @@ BEGIN
     PERFORM key_remember(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint, p_ticket);
     RETURN ticket_view(v_me, w.t, w.c, w.now);
 END $$;
-COMMENT ON FUNCTION ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS 'Every action on a ticket that is no request.';
+COMMENT ON FUNCTION ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
+    'Every action on a ticket that is no request.';
 
 -- The case's row is locked before the ticket's. No ticket in the work: there is none that the caller sees.
-CREATE FUNCTION ticket_seen(p_me actor, p_action text, p_body jsonb, p_ticket uuid, p_now timestamptz) RETURNS work LANGUAGE plpgsql AS $$
+CREATE FUNCTION ticket_seen(p_me actor, p_action text, p_body jsonb, p_ticket uuid, p_now timestamptz)
+RETURNS work LANGUAGE plpgsql AS $$
 DECLARE
     v_case cases := case_locked(p_me.tenant,
         (SELECT t.case_id FROM tickets t WHERE t.tenant = p_me.tenant AND t.id = p_ticket), NULL);

@@ -21,7 +21,8 @@ BEGIN
 END $$;
 
 -- Case, ticket, request: locked in this order. No request in the work: there is none that the caller sees.
-CREATE FUNCTION request_locked(p_me actor, p_action text, p_body jsonb, p_request uuid, p_now timestamptz) RETURNS work LANGUAGE plpgsql AS $$
+CREATE FUNCTION request_locked(p_me actor, p_action text, p_body jsonb, p_request uuid, p_now timestamptz)
+RETURNS work LANGUAGE plpgsql AS $$
 DECLARE
     v_request requests := request_of(p_me.tenant, p_request);
     v_case cases := case_locked(p_me.tenant, v_request.case_id, NULL);
@@ -82,7 +83,8 @@ BEGIN
     PERFORM key_remember(p_tenant, p_actor, 'requests.' || p_action, p_key, p_fingerprint, p_request);
     RETURN request_view(v_me, request_of(p_tenant, p_request), w.c);
 END $$;
-COMMENT ON FUNCTION request_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS 'Approve, decline and withdraw.';
+COMMENT ON FUNCTION request_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
+    'Approve, decline and withdraw.';
 
 -- Whether something may be asked: the while of its kind, its guards, then the person, then the row.
 CREATE FUNCTION ask_check(INOUT w work, p_subject text) LANGUAGE plpgsql STABLE AS $$
@@ -171,9 +173,11 @@ BEGIN
     PERFORM key_remember(p_tenant, p_actor, v_operation, p_key, p_fingerprint, (w.r).id);
     RETURN request_created(request_view(v_me, request_of(p_tenant, (w.r).id), w.c));
 END $$;
-COMMENT ON FUNCTION request_ask(text, text, text[], text[], text, text[], text, text, text, timestamptz, uuid, jsonb) IS 'cases.request and tickets.request';
+COMMENT ON FUNCTION request_ask(text, text, text[], text[], text, text[], text, text, text, timestamptz, uuid, jsonb) IS
+    'cases.request and tickets.request';
 
-CREATE FUNCTION case_seen(p_me actor, p_action text, p_body jsonb, p_case uuid, p_now timestamptz) RETURNS work LANGUAGE plpgsql AS $$
+CREATE FUNCTION case_seen(p_me actor, p_action text, p_body jsonb, p_case uuid, p_now timestamptz)
+RETURNS work LANGUAGE plpgsql AS $$
 DECLARE
     v_case cases := case_locked(p_me.tenant, p_case, NULL);
     w work;

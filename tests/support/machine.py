@@ -1,0 +1,160 @@
+"""The machines without a service around them: their procedures called as the statements call them."""
+
+import itertools
+import uuid
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from .world import GRIDS, PEOPLE, Clock, Street, build_world, person_uuid
+
+ROLES = ["citizen", "client", "grid_worker", "community", "window_clerk", "dispatcher", "leader", "department", "property",
+         "supervisor", "auditor", "admin"]
+HERE = Street.point("XF-01")
+TABLES = {"case": "cases", "ticket": "tickets", "request": "requests"}
+
+_streets = itertools.count(1)
+
+
+class Row(dict):
+    """A reply, or a stored row; `code` is that of a refusal."""
+
+    @property
+    def code(self):
+        return self.get("_code")
+
+    @property
+    def pointer(self):
+        return self.get("_pointer")
+
+
+class Machine:
+    """One street of its own: people, categories, a clock, and every door of the machines."""
+
+    point = HERE
+
+    def __init__(self, connection: psycopg.Connection, url: str):
+        self.tenant = f"machine-{next(_streets)}"
+        build_world(url, self.tenant)
+        self.clock = Clock()
+        self.cursor = connection.cursor(row_factory=dict_row)
+
+    def all(self, sql: str, *values) -> list[Row]:
+        return [Row(row) for row in self.cursor.execute(sql, values).fetchall()]
+
+    def one(self, sql: str, *values) -> Row | None:
+        rows = self.all(sql, *values)
+        return rows[0] if rows else None
+
+    def call(self, procedure: str, subject: str, *values) -> Row:
+        values = [self.tenant, subject, PEOPLE[subject][1], ROLES, None, None, *values]
+        return self.one(f"SELECT * FROM {procedure}({', '.join(['%s'] * len(values))})", *values)
+
+    def act(self, machine: str, subject: str, action: str, thing, /, stale: bool = False, **body) -> Row:
+        """An action on a case, ticket or request, with the version it has now."""
+        version = self.one(f"SELECT version FROM {TABLES[machine]} WHERE id = %s", thing["id"])["version"]
+        return self.call(f"{machine}_act", subject, action, None, None, [version - 1 if stale else version], self.clock.now,
+                         thing["id"], Jsonb(body))
+
+    def case(self, subject: str, action: str, case, /, **body) -> Row:
+        return self.act("case", subject, action, case, **body)
+
+    def ticket(self, subject: str, action: str, ticket, /, **body) -> Row:
+        return self.act("ticket", subject, action, ticket, **body)
+
+    def decide(self, subject: str, action: str, request, /, **body) -> Row:
+        return self.act("request", subject, action, request, **body)
+
+    def ask(self, subject: str, about: str, thing, /, **body) -> Row:
+        return self.call("request_ask", subject, about, None, None, self.clock.now, thing["id"],
+                         Jsonb({"reason": "r"} | body))
+
+    def create(self, subject: str = "citizen", at: str | None = "XF-01", **more) -> Row:
+        body = {"description": "Something is in the way", "kind": "problem", "category": "pothole"}
+        if at:
+            lon, lat = GRIDS[at]
+            body["location"] = {"lon": lon + 0.005, "lat": lat + 0.005}
+        return self.call("case_create", subject, uuid.uuid4(), None, None, self.clock.now, Jsonb(body | more))
+
+    def tick(self, **how) -> int:
+        """Time passes, then the clock job looks at this street until nothing is left."""
+        self.clock.forward(**how)
+        moved = 0
+        while count := self.one("SELECT tenant_ticked(%s, %s, 100) AS n", self.tenant, self.clock.now)["n"]:
+            moved += count
+        return moved
+
+    def stored(self, case) -> Row:
+        return self.one("SELECT * FROM cases WHERE id = %s", case["id"])
+
+    def tickets(self, case) -> list[Row]:
+        return self.all("SELECT * FROM tickets WHERE case_id = %s ORDER BY n", case["id"])
+
+    def events(self, case) -> list[Row]:
+        return self.all("SELECT * FROM case_events WHERE case_id = %s ORDER BY seq", case["id"])
+
+    def pending(self, case, kind: str) -> Row | None:
+        return self.one("SELECT * FROM requests WHERE case_id = %s AND kind = %s AND state = 'pending'", case["id"], kind)
+
+    def breaches(self, case) -> dict:
+        rows = self.all("SELECT * FROM breaches WHERE case_id = %s", case["id"])
+        return {(row["clock"], row["run"]): (row["due"], row["breached_at"]) for row in rows}
+
+    def person(self, subject: str) -> str:
+        return person_uuid(self.tenant, subject)
+
+    def audit(self) -> list[Row]:
+        return self.all("SELECT * FROM audit_objects(%s)", self.tenant)
+
+
+def done(reply: Row) -> Row:
+    assert reply.code is None, (reply.code, reply.pointer, reply.get("_detail"))
+    return reply
+
+
+def refused(reply: Row, code: str, pointer: str | None = None) -> Row:
+    assert (reply.code, pointer and reply.pointer) == (code, pointer), (reply.code, reply.pointer)
+    return reply
+
+
+# Steps that stories share.
+
+
+def registered(m: Machine, level: str = "complex", **more) -> Row:
+    case = done(m.create(**more))
+    done(m.case("dispatcher", "accept", case))
+    return done(m.case("dispatcher", "register", case, level=level))
+
+
+def at_source(m: Machine, until: str = "checking") -> Row:
+    """Of grid worker one, from intake to that state."""
+    case = done(m.create(category="litter"))
+    for state, action, body in (("accepted", "accept", {}), ("registered", "register", {"level": "ordinary"}),
+                                ("source_handling", "start_source", {}),
+                                ("checking", "source_done", {"result": "r", "reply": "p"})):
+        case = done(m.case("grid1", action, case, **body))
+        if state == until:
+            break
+    return case
+
+
+def tickets_for(*organisations) -> list[dict]:
+    return [{"organisation": o, "role": "assist" if n else "lead", "task": "t"} for n, o in enumerate(organisations)]
+
+
+def whistled(m: Machine, *organisations, level: str = "complex") -> Row:
+    case = registered(m, level)
+    return done(m.case("dispatcher", "whistle", case, kind="everyday", tickets=tickets_for(*(organisations or ("city",)))))
+
+
+def worked(m: Machine, subject: str, ticket) -> Row:
+    done(m.ticket(subject, "sign", ticket))
+    done(m.ticket(subject, "report_in", ticket, point=m.point))
+    done(m.ticket(subject, "start", ticket))
+    return done(m.ticket(subject, "submit", ticket, result="r", reply="p"))
+
+
+def local(moment: datetime) -> str:
+    return moment.isoformat()

@@ -238,3 +238,9 @@ BEGIN
         v._location := '/v1/cases/' || v.id;
     END IF;
 END $$;
+
+SELECT delegate('case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb)'::regprocedure);
+SELECT delegate(
+    'case_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb)'::regprocedure);
+SELECT delegate(
+    'ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb)'::regprocedure);

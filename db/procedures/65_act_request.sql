@@ -194,3 +194,8 @@ BEGIN
         v._location := '/v1/requests/' || v.id;
     END IF;
 END $$;
+
+SELECT delegate(
+    'request_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb)'::regprocedure);
+SELECT delegate(
+    'request_ask(text, text, text[], text[], text, text[], text, text, text, timestamptz, uuid, jsonb)'::regprocedure);

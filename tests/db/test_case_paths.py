@@ -126,3 +126,18 @@ def test_stale_version_changes_nothing(m):
     reply = refused(m.act("case", "grid1", "start_source", case, stale=True), "precondition_failed")
     assert reply["_detail"] == {"version": before["version"]}
     assert m.stored(case) == before
+
+
+def test_failed_delivery_is_seen_and_does_not_stop_the_department(m):
+    case = whistled(m)
+    ticket = m.tickets(case)[0]
+
+    def delivery(failed: bool) -> bool:
+        return m.one("SELECT ticket_delivery(%s, %s, %s, %s) AS new", m.tenant, ticket["id"], failed, m.clock.now)["new"]
+
+    assert (delivery(False), delivery(True), delivery(True)) == (False, True, False)
+    assert m.tickets(case)[0]["state"] == "send_failed"
+    assert delivery(False)
+    assert m.tickets(case)[0]["state"] == "issued"
+    assert delivery(True)
+    done(m.ticket("city", "sign", ticket))

@@ -84,6 +84,8 @@ int store_begin(struct store_file *file, const char *folder, const char *tenant,
     int r = tenant_folder(folder, tenant, file->folder);
 
     file->fd = -1;
+    file->incoming = false;
+    file->size = file->n = 0;
     if (!r)
         r = join(file->folder, id, file->path);
     if (!r)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The transition tables as people read them: docs/machines.md, text and Mermaid. Prints to standard output what the
-database that DATABASE_URL names holds; tests/db/test_machines.py compares it with what is checked in."""
+database that DATABASE_URL names holds; tests/db/test_transition_tables.py compares it with what is checked in."""
 
 import os
 import sys

@@ -20,7 +20,7 @@ int image_start(struct image *image, const char *content_type, image_write *writ
 {
     size_t size = content_type ? strcspn(content_type, "; \t") : 0;
 
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+    for (size_t i = 0; content_type && i < sizeof formats / sizeof formats[0]; i++) {
         if (strlen(formats[i].content_type) != size || strncasecmp(formats[i].content_type, content_type, size) != 0)
             continue;
         memset(image, 0, offsetof(struct image, piece));

@@ -175,7 +175,7 @@ struct key *key_new_public(const char *kid, enum key_algorithm algorithm, EVP_PK
     }
     free(pem);
     key->public_key = public_key;
-    key->signature_size = algorithm == KEY_ES256 ? 2 * ES256_HALF : (size_t)EVP_PKEY_get_size(public_key);
+    key->signature_size = algorithm == KEY_ES256 ? (size_t)2 * ES256_HALF : (size_t)EVP_PKEY_get_size(public_key);
     return key;
 }
 

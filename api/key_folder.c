@@ -176,13 +176,13 @@ static int read_key(const char *path, const struct file_kind *kind, const char *
 
     *reterr_reason = NULL;
     /* Of a PEM one only knows inside whether it is a secret. */
-    if (!r && !secret && strstr(text, "PRIVATE KEY")) {
+    if (!r && text && !secret && strstr(text, "PRIVATE KEY")) {
         OPENSSL_cleanse(text, size);
         free(text);
         text = NULL;
         r = key_file_read(path, KEY_FILE_MAX, /* secret= */ true, &text, &size);
     }
-    if (r) {
+    if (r || !text) {
         *reterr_reason = read_fault(r);
         return key_file_may_recover(r) ? r : -EINVAL;
     }
@@ -244,7 +244,7 @@ int key_folder_read(const char *directory, bool strict, keys_note *note, struct 
 {
     DIR *folder = opendir(directory);
     struct dirent *entry;
-    struct stat status;
+    struct stat status = {0};
     int r = !folder || fstat(dirfd(folder), &status) ? -errno : 0;
 
     ret_list->n = 0;

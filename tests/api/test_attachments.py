@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import socket
 import struct
 import threading
@@ -9,8 +10,10 @@ import uuid
 import zlib
 
 import pytest
+import requests
 from support.client import Client
 from support.postgres import select_pause
+from support.service import Service
 
 LIMIT = 10 * 1024 * 1024
 PATH = "/v1/attachments"
@@ -276,6 +279,40 @@ def test_a_file_that_is_gone_or_short(street, service):
     place.unlink()
     assert street.citizen.get(up.headers["Location"]).status == 503
     assert "attachment not readable" in service.log_text()
+
+
+def test_folder_that_is_away(street, service):
+    """A disk that fails is our trouble: 503, nothing stored, and well again afterwards."""
+    folder = service.folder / "attachments"
+    up = upload(street.citizen, png())
+    folder.rename(folder.with_name("away"))
+    try:
+        assert upload(street.citizen, png()).status == 503
+        assert street.citizen.get(up.headers["Location"]).status == 503
+        assert street.citizen.get("/v1/me").status == 200
+    finally:
+        folder.with_name("away").rename(folder)
+    assert upload(street.citizen, png()).status == 201
+    assert street.citizen.get(up.headers["Location"]).status == 200
+
+
+def test_stop_in_the_middle_of_an_upload(postgres, service, contract, street):
+    """It is given the time to end; what does not end in time leaves nothing behind."""
+    other = Service(postgres, "main", drain_timeout_ms=8000).start()
+    data = png(200, 200, padding=50000)
+    lines = (f"Content-Length: {len(data)}", "Connection: close")
+    ends, hangs = (raw(other, head(street.citizen, *lines) + data[:20000]) for _ in range(2))
+    while len(incoming(other)) < 2:
+        select_pause()
+    other.process.send_signal(signal.SIGTERM)
+    while requests.get(f"{other.base}/readyz", timeout=5).status_code == 200:
+        select_pause()
+    ends.sendall(data[20000:])
+    assert b" 201 " in answer(ends)
+    assert other.process.wait(timeout=60) == 0
+    assert not incoming(other) and len(files(other)) == 1
+    hangs.close()
+    assert "Sanitizer" not in other.log_text()
 
 
 def test_streets_are_apart(street, elsewhere):

@@ -47,6 +47,8 @@ static const struct setting settings[] = {
      .help = "for all of a request's header"},
     {AT(body_timeout_ms), .kind = NUMBER, .fallback = "30000", .minimum = 100, .maximum = 3600000,
      .help = "for all of a request's body"},
+    {AT(upload_timeout_ms), .kind = NUMBER, .fallback = "180000", .minimum = 100, .maximum = 3600000,
+     .help = "for all of a picture's bytes"},
     {AT(max_connections), .kind = NUMBER, .fallback = "20000", .minimum = 1, .maximum = 1000000,
      .help = "of clients, over all workers"},
     {AT(max_waiters), .kind = NUMBER, .fallback = "10000", .maximum = 1000000,

@@ -42,6 +42,7 @@ void connections_init(struct worker *worker)
                 [CONNECTION_NEW] = config->header_timeout_ms,
                 [CONNECTION_HEADER] = config->header_timeout_ms,
                 [CONNECTION_BODY] = config->body_timeout_ms,
+                [CONNECTION_UPLOAD] = config->upload_timeout_ms,
                 [CONNECTION_SENDING] = SEND_TIMEOUT_MS,
                 [CONNECTION_IDLE] = config->idle_timeout_s * 1000,
             },
@@ -83,8 +84,35 @@ static void gone(struct event_source *source, uint32_t events)
     struct connection *connection = (struct connection *)source;
 
     (void)events;
+    connection->half_closed = connection->worker->connections.half_closed = true;
     if (connection->request && connection->request->waiter)
         wait_end(connection->request);
+}
+
+/* libmicrohttpd takes a short read for the last one, and never hears of an end that came with it: an aborted upload
+ * would stay until its deadline. Once all was read, closing what the client has closed already tells it again. */
+static bool tell_end(struct connection *connection)
+{
+    char byte;
+
+    if (recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+        return false;
+    connection->half_closed = false;
+    shutdown(connection->fd, SHUT_RD);
+    return true;
+}
+
+static void tell_ends(struct connections *all)
+{
+    static const enum connection_phase receiving[] = {CONNECTION_NEW, CONNECTION_HEADER, CONNECTION_BODY,
+                                                      CONNECTION_UPLOAD};
+    bool left = false;
+
+    for (size_t i = 0; i < sizeof receiving / sizeof receiving[0]; i++)
+        for (struct connection *one = all->first[receiving[i]]; one; one = one->next)
+            if (one->half_closed && !tell_end(one))
+                left = true;
+    all->half_closed = left;
 }
 
 static void started(struct worker *worker, struct MHD_Connection *mhd, void **socket_context)
@@ -214,12 +242,17 @@ void connection_linger(struct connection *connection)
         connection->linger_fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 3);
 }
 
+static bool receives_body(const struct connection *connection)
+{
+    return connection->phase == CONNECTION_BODY || connection->phase == CONNECTION_UPLOAD;
+}
+
 /* libmicrohttpd then reads an end of file and closes. */
 static void expire(struct connection *connection)
 {
     struct request *request = connection->request;
 
-    if (request && (connection->phase == CONNECTION_HEADER || connection->phase == CONNECTION_BODY)) {
+    if (request && (connection->phase == CONNECTION_HEADER || receives_body(connection))) {
         if (!request->reply.ready)
             request_refuse(request, "request_timeout");
         reply_send_raw(request, connection->fd);
@@ -251,6 +284,8 @@ int connections_tick(struct worker *worker, int most)
 {
     struct connections *all = &worker->connections;
 
+    if (all->half_closed)
+        tell_ends(all);
     for (int phase = 0; phase < N_CONNECTION_PHASES; phase++)
         most = tick_phase(worker, phase, most);
     while (all->buried) {
@@ -276,7 +311,8 @@ bool connections_busy(const struct worker *worker)
 {
     const struct connections *all = &worker->connections;
 
-    return all->first[CONNECTION_BODY] || all->first[CONNECTION_WORKING] || all->first[CONNECTION_SENDING];
+    return all->first[CONNECTION_BODY] || all->first[CONNECTION_UPLOAD] || all->first[CONNECTION_WORKING] ||
+           all->first[CONNECTION_SENDING];
 }
 
 void connections_stop(struct worker *worker)

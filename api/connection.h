@@ -17,6 +17,7 @@ enum connection_phase {
     CONNECTION_NEW,     /* accepted, no header complete yet: header_timeout_ms */
     CONNECTION_HEADER,  /* the request line is there, its headers are not: header_timeout_ms */
     CONNECTION_BODY,    /* body_timeout_ms */
+    CONNECTION_UPLOAD,  /* upload_timeout_ms: megabytes over a mobile network take their time */
     CONNECTION_WORKING, /* ours to answer; the database has a deadline of its own */
     CONNECTION_SENDING, /* SEND_TIMEOUT_MS */
     CONNECTION_IDLE,    /* between two requests: idle_timeout_s */
@@ -29,6 +30,7 @@ struct connection {
     int fd;
     int linger_fd; /* a second name of the socket, kept to read away what an early refusal left unread; -1 */
     enum connection_phase phase;
+    bool half_closed; /* the client will send no more; what it sent may not be read yet */
     uint64_t deadline_ms;
     struct connection *previous, *next; /* of its phase's list, the oldest first */
     struct request *request;            /* NULL between requests */
@@ -44,6 +46,7 @@ struct connections {
     struct connection *buried; /* closed this turn, whose events may still name them; freed one turn later */
     struct lingerer *lingers;
     unsigned n_lingers;
+    bool half_closed; /* some connection in the middle of its request may be */
 };
 
 void connections_init(struct worker *worker);

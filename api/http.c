@@ -55,6 +55,16 @@ static enum MHD_Result answer_early(struct request *request, bool close)
     return send_reply(request);
 }
 
+/* Only who was let in may take an upload's time. */
+static enum connection_phase phase_after_header(const struct request *request, const char *refusal)
+{
+    bool upload = !refusal && request->operation && request->operation->raw_body;
+
+    if (!request->framing.has_body)
+        return CONNECTION_WORKING;
+    return upload ? CONNECTION_UPLOAD : CONNECTION_BODY;
+}
+
 static enum MHD_Result begin(struct request *request, const char *method, const char *version)
 {
     bool close = false;
@@ -62,7 +72,7 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
 
     request->begun = true;
     code = admit(request, method, version, &close);
-    connection_enter(request->peer, request->framing.has_body ? CONNECTION_BODY : CONNECTION_WORKING);
+    connection_enter(request->peer, phase_after_header(request, code));
     if (code)
         request_refuse(request, code);
     else if (!request->reply.ready && request->operation && request->operation->raw_body)

@@ -17,7 +17,7 @@ CREATE TYPE case_reply AS (
     plan__request_id uuid, plan__state text, plan__steps json, result text, reply text,
     rejection__code text, rejection__basis text, rejection__reason text,
     merged_into uuid, review_date date, ratings json, tickets json, requests json,
-    rework_count integer, urge_count integer, duplicates__count integer, duplicates__ids uuid[],
+    rework_count integer, urge_count integer, callback_tries integer, duplicates__count integer, duplicates__ids uuid[],
     policy_version integer, updated_at timestamptz, version bigint, allowed_actions text[]
 );
 
@@ -73,6 +73,7 @@ BEGIN
     v.review_date := c.review_date;
     v.rework_count := c.rework_count;
     v.urge_count := c.urge_count;
+    v.callback_tries := CASE WHEN c.state = 'evaluating' THEN c.callback_tries END;
     v.policy_version := c.policy_version;
     v.updated_at := c.updated_at;
     v.version := c.version;

@@ -98,6 +98,7 @@ BEGIN
             IF NOT may_handle(w.c, w.body ->> 'handler') OR w.body ->> 'handler' = (w.c).handler::text THEN
                 w := refused(w, 'unknown_reference', '/handler');
             END IF;
+        WHEN 'addressee_known' THEN w := addressee_known(w);
         WHEN 'verifier_known' THEN
             IF NOT verifier_fits(w.c, w.body ->> 'grid_worker') THEN
                 w := refused(w, 'unknown_reference', '/grid_worker');
@@ -155,10 +156,33 @@ BEGIN
     END IF;
 END $$;
 
+-- A field that means nothing to this kind is a mistake of the caller's.
+CREATE FUNCTION kind_fields(INOUT w work, p_kind text, p_always text[]) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_alien text;
+BEGIN
+    SELECT min(f.name) INTO v_alien FROM jsonb_object_keys(w.body) AS f (name)
+    WHERE f.name <> ALL (p_always) AND f.name <> ALL (CASE p_kind
+        WHEN 'whistle' THEN '{tickets}' WHEN 'hard_whistle' THEN '{tickets}'
+        WHEN 'suspend' THEN '{review_date}' WHEN 'delay' THEN '{until}'
+        WHEN 'reopen' THEN CASE WHEN w.action = 'approve' THEN '{tickets,rework_tickets,handler}' ELSE '{}' END
+        WHEN 'return' THEN CASE WHEN w.action = 'approve' THEN '{new_lead,promote,retake}' ELSE '{basis}' END
+        ELSE '{}' END::text[]);
+    IF v_alien IS NOT NULL THEN
+        w := refused(w, 'invalid_value', '/' || v_alien);
+    END IF;
+END $$;
+COMMENT ON FUNCTION kind_fields(work, text, text[]) IS 'The work, refused where the body has a field of another kind of request.';
+
 CREATE FUNCTION request_check_row(INOUT w work) LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    v_work work := w;
+    v_work work;
 BEGIN
+    w := kind_fields(w, (w.r).kind, '{note}');
+    IF w.code IS NOT NULL THEN
+        RETURN;
+    END IF;
+    v_work := w;
     v_work.body := decided_body(w);
     CASE (w.r).kind
         WHEN 'whistle', 'hard_whistle' THEN v_work := check_row(v_work, '{lead_named,organisations_known}');

@@ -79,6 +79,21 @@ BEGIN
         w.now, w.body ->> 'opinion', (w.body ->> 'reply_due_at')::timestamptz, NULL, NULL, NULL);
 END $$;
 
+-- Nobody named: whoever has it in hand.
+CREATE FUNCTION addressee_known(INOUT w work) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_id text := w.body #>> '{addressee,id}';
+BEGIN
+    IF NOT (CASE w.body #>> '{addressee,kind}'
+        WHEN 'person' THEN EXISTS (
+            SELECT FROM people p WHERE p.tenant = (w.c).tenant AND p.id::text = v_id AND p.active)
+        WHEN 'organisation' THEN v_id = ANY ((w.c).organisations)
+        WHEN 'role' THEN v_id IN ('leader', 'dispatcher') OR v_id = 'handler' AND (w.c).handler IS NOT NULL
+        ELSE true END) THEN
+        w := refused(w, 'unknown_reference', '/addressee/id');
+    END IF;
+END $$;
+
 CREATE FUNCTION supervision_waits(w work) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN EXISTS (

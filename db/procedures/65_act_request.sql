@@ -113,6 +113,12 @@ BEGIN
             CASE p_subject WHEN 'ticket' THEN ticket_relations(w.me, w.t, w.c) ELSE case_relations(w.me, w.c) END, true);
     END IF;
     IF w.code IS NULL THEN
+        w := kind_fields(w, v_kind, '{kind,reason}');
+    END IF;
+    IF w.code IS NULL AND v_kind = 'return' AND w.body ->> 'basis' IS NULL THEN
+        w := refused(w, 'required', '/basis');
+    END IF;
+    IF w.code IS NULL THEN
         w := check_row(w, k.guards);
     END IF;
 END $$;

@@ -30,9 +30,12 @@ BEGIN
             AND (i.hand OR v_dispatcher OR i.ours AND c.lead_org = p_me.org) THEN 'plan' END,
         CASE WHEN c.plan_parties <> '{}' AND is_working(c.state) AND named_as(p_me, c, c.plan_parties, 'step') <> '{}'
             THEN 'step_done' END,
+        CASE WHEN c.state = 'verifying' AND i.own THEN 'report_verification' END,
+        CASE WHEN c.supervised <> '{}' AND named_as(p_me, c, c.supervised, 'addressee') <> '{}' THEN 'reply_supervision' END,
         CASE WHEN c.state = 'source_handling' AND i.hand THEN 'source_done' END,
         CASE WHEN c.state = 'handling' AND c.tickets_open = 0 AND v_dispatcher THEN 'feedback' END,
         CASE WHEN c.state = 'checking' AND v_checks AND checks_as(p_me, c) <> '{}' THEN 'check' END,
+        CASE WHEN c.state = 'evaluating' AND 'supervisor' = ANY (r) THEN 'callback' END,
         CASE WHEN c.state = 'evaluating' AND 'citizen' = ANY (r) AND p_me.person_id = ANY (c.reporters)
             AND NOT EXISTS (SELECT FROM ratings g WHERE g.tenant = c.tenant AND g.case_id = c.id AND g.round = c.round
                 AND g.person_id = p_me.person_id) THEN 'rate' END
@@ -55,6 +58,7 @@ BEGIN
     JOIN categories k ON k.tenant = c.tenant AND k.code = c.category
     CROSS JOIN LATERAL (SELECT v_department AND t.organisation = p_me.org AS ours) AS i
     CROSS JOIN LATERAL unnest(array_remove(ARRAY[
+        CASE WHEN i.ours AND t.supervised THEN 'reply_supervision' END,
         CASE WHEN i.ours AND t.state IN ('issued', 'send_failed') THEN 'sign' END,
         CASE WHEN i.ours AND t.state IN ('signed', 'reported_in', 'in_progress') AND t.contact_due_at IS NOT NULL
             AND t.contacted_at IS NULL THEN 'contact' END,

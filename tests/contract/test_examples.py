@@ -11,9 +11,13 @@ JSON = ("application/json", "application/problem+json")
 # machines.md 6 in the words of the project: what changes a state, a PATCH, a decision.
 NEEDS_VERSION = {
     "cases": {"edit", "accept", "reject", "register", "start_source", "source_done", "whistle", "step_done", "feedback",
-              "check", "rate"},
-    "tickets": {"sign", "report_in", "start", "submit", "approve", "rework"},
+              "check", "rate", "object", "withdraw", "merge", "ask_verification", "report_verification", "reclass",
+              "reassign", "step_waive", "resume"},
+    "tickets": {"sign", "report_in", "start", "submit", "approve", "rework", "recall"},
     "requests": {"approve", "decline", "withdraw"},
+} | {
+    resource: {"edit", "retire"} for resource in (
+        "organisations", "areas", "categories", "calendar_days", "dictionary_entries", "people", "assignments")
 }  # fmt: skip
 
 

@@ -75,6 +75,7 @@ INSERT INTO machine_guards (guard, stage, refusal, about) VALUES
     ('lead_reply',          422, 'required',              'The lead says what the reporter is told.'),
     ('organisations_known', 422, 'unknown_reference',     'Tickets go to active organisations.'),
     ('verifier_known',      422, 'unknown_reference',     'A grid worker of the grid.'),
+    ('addressee_known',     422, 'unknown_reference',     'Whom it addresses is active here.'),
     ('handler_known',       422, 'unknown_reference',     'A grid worker or community person of the area.'),
     ('replacement',         422, 'lead_not_named',        'What takes the place of a lead: new_lead, promote or retake.'),
     ('review_date',         422, 'out_of_range',          '1 to 90 days on.'),

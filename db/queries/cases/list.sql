@@ -15,7 +15,7 @@ SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total 
     c.arrive_due_at, c.arrived_at, c.resolve_due_at, c.resolved_at, c.plan_due_at, c.planned_at,
     coalesce(c.overdue_at < l.now, false) AS overdue,
     CASE WHEN c.overdue_at < l.now THEN case_overdue_clocks(c, l.now) ELSE '{}' END AS overdue_clocks,
-    c.rework_count, c.updated_at, case_allowed_actions(l.me, c) AS allowed_actions
+    c.rework_count, CASE WHEN c.state = 'evaluating' THEN c.callback_tries END AS callback_tries, c.updated_at, case_allowed_actions(l.me, c) AS allowed_actions
 FROM case_list(@tenant, @actor, @roles, @op_roles, @org, @areas,
     ROW(@status, @level, @kind, @category, @area, @source, @mine, @overdue, @number, @external_number, @q,
         NULL, NULL, NULL)::case_filter,

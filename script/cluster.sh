@@ -189,6 +189,7 @@ child() { # SIGNAL USER COMMAND… — takes the place of the (sub)shell
 }
 
 start_postgres() {
+    rotate "$LOGS/postgres.log"
     child INT "$PG_USER" "$PG_BIN/postgres" -D "$PLACE/pg" >>"$LOGS/postgres.log" 2>&1 </dev/null 9>&- &
     POSTGRES=$!
     local deadline=$((SECONDS + 120))

@@ -50,6 +50,11 @@ quietly() {
     return $status
 }
 
+# A log starts anew when it has grown large; one old one is kept.
+rotate() {
+    [ -z "$(find "$1" -size +64M 2>/dev/null)" ] || mv "$1" "$1.old"
+}
+
 # need_space FOLDER MEBIBYTES
 need_space() {
     local folder=$1 free

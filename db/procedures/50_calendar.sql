@@ -4,7 +4,7 @@
 CREATE FUNCTION is_working_day(p_tenant text, p_day date) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN coalesce(
-        (SELECT d.kind = 'workday' FROM calendar_days d WHERE d.tenant = p_tenant AND d.day = p_day),
+        (SELECT d.kind = 'workday' FROM calendar_days d WHERE d.tenant = p_tenant AND d.day = p_day AND d.active),
         extract(isodow FROM p_day) < 6);
 END $$;
 

@@ -7,7 +7,7 @@ found AS NOT MATERIALIZED (
 SELECT me.refusal AS _code, a.code IS NOT NULL AS _item, a.code AS _cursor,
     CASE WHEN @count = 'exact' THEN (SELECT count(*) FROM found) END AS _total,
     a.code, a.kind, a.name, a.parent_code AS parent, a.community_code AS community,
-    a.organisation_code AS organisation__code, o.name AS organisation__name, a.active,
+    a.organisation_code AS organisation__code, o.name AS organisation__name, a.active, a.version,
     CASE WHEN @geometry THEN ST_AsGeoJSON(a.geometry, 7)::json END AS geometry
 FROM me
 LEFT JOIN LATERAL (

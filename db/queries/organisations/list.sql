@@ -6,7 +6,7 @@ found AS NOT MATERIALIZED (
 )
 SELECT me.refusal AS _code, o.code IS NOT NULL AS _item, o.code AS _cursor,
     CASE WHEN @count = 'exact' THEN (SELECT count(*) FROM found) END AS _total,
-    o.code, o.kind, o.name, o.parent_code AS parent, o.phone, o.active
+    o.code, o.kind, o.name, o.parent_code AS parent, o.phone, o.active, o.version
 FROM me
 LEFT JOIN LATERAL (
     SELECT f.* FROM found f WHERE f.code > coalesce(@cursor, '') ORDER BY f.code LIMIT @limit

@@ -1,8 +1,8 @@
--- @tenant @actor @roles @op_roles @org @areas · @role @organisation @area @q · @cursor @limit @count
+-- @tenant @actor @roles @op_roles @org @areas · @role @organisation @area @q @active · @cursor @limit @count
 WITH me AS MATERIALIZED (SELECT m.* FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m),
 found AS NOT MATERIALIZED (
     SELECT p AS person FROM people p
-    WHERE p.tenant = @tenant AND p.active AND NOT p.roles <@ '{citizen,client}'
+    WHERE p.tenant = @tenant AND p.active = coalesce(@active, true) AND NOT p.roles <@ '{citizen,client}'
         AND (@role IS NULL OR p.roles && @role) AND (@organisation IS NULL OR p.organisation_code = ANY (@organisation))
         AND (@area IS NULL OR EXISTS (
             SELECT FROM areas a

@@ -16,6 +16,7 @@ DECLARE
 BEGIN
     w := admin_needs(w, NOT admin_ends(w) OR NOT (
         EXISTS (SELECT FROM categories k WHERE k.tenant = v_tenant AND k.lead_organisation = w.key AND k.active)
+        OR EXISTS (SELECT FROM areas a WHERE a.tenant = v_tenant AND a.organisation_code = w.key AND a.active)
         OR EXISTS (SELECT FROM organisations o WHERE o.tenant = v_tenant AND o.parent_code = w.key AND o.active)), 'in_use');
     IF NOT admin_changes(w, 'parent') THEN
         RETURN;
@@ -67,6 +68,7 @@ DECLARE
 BEGIN
     w := admin_needs(w, NOT admin_ends(w)
         OR v_kind <> 'street' AND area_free(v_tenant, w.key, street_today(v_tenant, w.now)), 'in_use');
+    w := admin_needs(w, w.key <> 'none', 'invalid_value', '/code'); -- the filter `area=none` means nowhere
     SELECT * INTO v_parent FROM areas a WHERE a.tenant = v_tenant AND a.code = w.new ->> 'parent';
     IF v_kind = 'street' THEN
         w := admin_needs(w, (w.new ->> 'parent') IS NULL, 'invalid_value', '/parent');
@@ -186,7 +188,8 @@ BEGIN
         SELECT FROM people p WHERE p.tenant = v_tenant AND p.id::text <> w.key AND p.active AND 'admin' = ANY (p.roles)),
         'last_admin');
     -- Whoever gives out the rights to decide cases has none of them.
-    w := admin_needs(w, NOT 'admin' = ANY (v_roles) OR v_roles <@ '{admin,citizen}', 'invalid_value', '/roles');
+    w := admin_needs(w, NOT admin_changes(w, 'roles') OR NOT 'admin' = ANY (v_roles) OR v_roles <@ '{admin,citizen}',
+        'invalid_value', '/roles');
     w := admin_needs(w, NOT v_roles && '{department,property}' OR (w.new ->> 'organisation') IS NOT NULL,
         'required', '/organisation');
     w := admin_needs(w, NOT admin_changes(w, 'organisation') OR organisation_known(v_tenant, w.new ->> 'organisation'),
@@ -217,7 +220,7 @@ BEGIN
         WHERE g.tenant = v_tenant AND g.grid_code = v_new.grid_code AND g.id::text <> w.key
             AND daterange(g.valid_from, g.valid_to, '[)') && v_days
             AND (g.person_id = v_new.person_id OR g.kind = 'full_time' AND v_new.kind = 'full_time')), 'conflict');
-    IF w.action <> 'create' THEN
+    IF NOT admin_changes(w, 'kind') THEN
         RETURN;
     END IF;
     w := admin_needs(w, EXISTS (

@@ -1,8 +1,10 @@
 """Administration: a street changes itself through the API; every change is versioned, guarded, and in the log."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
+from support.client import Client
 from support.world import PEOPLE, Clock, Street, build_world
 
 TENANT = "selfmade"
@@ -93,7 +95,10 @@ def test_a_life(town, admin, kind, unique):
     refused(admin.patch(path, change, new.etag), 412, "precondition_failed")
     assert changed(admin, path, **change)["version"] == 2, "nothing changed"
 
-    gone = retired(admin, path, note="no longer needed")
+    gone = admin.post(f"{path}/retire", {"note": "no longer needed"}, after.etag, key=unique)
+    assert gone.status == 200, gone
+    assert admin.post(f"{path}/retire", {"note": "no longer needed"}, after.etag, key=unique).json == gone.json
+    refused(admin.post(f"{path}/retire", {}, after.etag, key=unique), 422, "idempotency_key_reused")
     assert gone["version"] == 3 and gone.json.get("active", False) is False
     refused(admin.post(f"{path}/retire", {}, gone.etag), 409, "already_done")
     events = admin.get("/v1/admin-events", key=path.split(f"{kind}/")[1])["items"]
@@ -211,6 +216,7 @@ def test_references_exist(town, admin):
     made(admin, "/v1/dictionary-entries", dictionary="category_class", code="tests2", zh="x", en="x")
     no("/v1/categories", "unknown_reference", "/lead_organisation", **category("x", lead_organisation="no", **known))
     no("/v1/categories", "unknown_reference", "/joint_method", **category("x", joint_method="no", **known))
+    no("/v1/areas", "invalid_value", "/code", code="none", kind="grid", name="x", parent="XF")
     choice = {"code": "c", "zh": "c", "en": "c", "type": "choice", "required": False}
     no("/v1/categories", "invalid_value", "/questions/0", **category("x", questions=[choice], **known))
     no("/v1/assignments", "unknown_reference", "/grid", grid="XF", person_id=town.person("grid1"), kind="part_time",
@@ -230,6 +236,7 @@ def test_nobody_stands_above_themselves(admin):
     refused(admin.patch("/v1/organisations/up", {"parent": "down"}, "*"), 422, "invalid_value", "/parent")
     refused(admin.post("/v1/organisations/up/retire", {}, "*"), 409, "in_use")
     refused(admin.post("/v1/organisations/city/retire", {}, "*"), 409, "in_use")
+    refused(admin.post("/v1/organisations/xf/retire", {}, "*"), 409, "in_use")
 
 
 def test_what_a_person_may_be(town, admin):
@@ -270,6 +277,28 @@ def test_policies_come_in_versions(town, admin, unique):
     assert case["policy_version"] == 2
     assert case["resolve_due_at"][:16] == (later.astimezone(Clock.real().tzinfo) + timedelta(minutes=46)).isoformat()[:16]
     assert admin.patch("/v1/policies/2", {}, "*").status == 405
+
+
+def test_sixteen_at_once(town, admin):
+    """Versions are counted once each; two administrators who retire each other leave one."""
+    def twin(client):
+        return Client(client.base, client.contract, client.token, client.name, client.clock)
+
+    far = (Clock.real() + timedelta(days=365 * 70)).isoformat()
+    with ThreadPoolExecutor(16) as pool:
+        replies = list(pool.map(lambda c: c.post("/v1/policies", {"settings": {}, "valid_from": far}),
+                                [twin(admin) for _ in range(16)]))
+    assert [r.status for r in replies] == [201] * 16 and len({r["version"] for r in replies}) == 16
+
+    second = made(admin, "/v1/people", subject="admin-2", name="Second", roles=["admin", "citizen"])
+    mine = f"/v1/people/{town.person('admin')}"
+    calls = [(town.client("admin-2", ["admin"]), mine), (twin(admin), f"/v1/people/{second['id']}")]
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda call: call[0].post(f"{call[1]}/retire", {}, "*"), calls))
+    statuses = sorted(r.status for r in replies)
+    assert statuses in ([200, 403], [200, 409]), replies
+    if replies[0].status == 200:
+        changed(calls[0][0], mine, active=True)
 
 
 @pytest.mark.parametrize("name,value", [

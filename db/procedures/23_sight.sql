@@ -105,3 +105,28 @@ RETURN (sees_staff(p_me) OR (p_attachment).stage IN ('intake', 'result'))
         WHEN p_tickets = 'own' THEN p_organisation = (p_me).org
         ELSE false END;
 COMMENT ON FUNCTION attachment_in_sight(actor, case_attachments, text, text) IS 'Whether an attachment of a case in sight is shown';
+
+-- Tickets as a whistle, a request or its wishes name them: of another's only organisation and role. p_tickets: what
+-- tickets_in_sight says.
+CREATE FUNCTION others_tasks_left_out(p_me actor, p_data jsonb, p_tickets text) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    v_data jsonb := p_data;
+BEGIN
+    IF p_tickets = 'all' OR p_data IS NULL THEN
+        RETURN p_data;
+    END IF;
+    IF jsonb_typeof(p_data -> 'tickets') = 'array' THEN
+        v_data := jsonb_set(v_data, '{tickets}', (
+            SELECT coalesce(jsonb_agg(CASE WHEN p_tickets = 'own' AND t.ticket ->> 'organisation' = p_me.org THEN t.ticket
+                ELSE t.ticket - 'task' END ORDER BY t.n), '[]')
+            FROM jsonb_array_elements(p_data -> 'tickets') WITH ORDINALITY AS t (ticket, n)));
+    END IF;
+    IF jsonb_typeof(p_data -> 'joined') = 'array' THEN
+        v_data := jsonb_set(v_data, '{joined}', (
+            SELECT coalesce(jsonb_agg(others_tasks_left_out(p_me, j.wish, p_tickets) ORDER BY j.n), '[]')
+            FROM jsonb_array_elements(p_data -> 'joined') WITH ORDINALITY AS j (wish, n)));
+    END IF;
+    RETURN v_data;
+END $$;
+COMMENT ON FUNCTION others_tasks_left_out(actor, jsonb, text) IS 'The data without what other organisations are asked to do';

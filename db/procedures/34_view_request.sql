@@ -61,7 +61,8 @@ BEGIN
     v.state := p_request.state;
     v.reason := p_request.reason;
     -- What was joined to it are other reporters' words.
-    v.proposal := CASE WHEN sees_staff(p_me) THEN p_request.proposal ELSE '{}' END;
+    v.proposal := CASE WHEN sees_staff(p_me)
+        THEN others_tasks_left_out(p_me, p_request.proposal, tickets_in_sight(p_me, p_case)) ELSE '{}' END;
     v.asked_at := p_request.asked_at;
     v.due_at := p_request.due_at;
     v.decided_at := p_request.decided_at;

@@ -129,7 +129,10 @@ BEGIN
     FROM jsonb_array_elements(v_again) WITH ORDINALITY AS a (ticket, n)
     WHERE NOT EXISTS (
         SELECT FROM tickets t
-        WHERE t.tenant = c.tenant AND t.case_id = c.id AND t.id = (a.ticket ->> 'ticket_id')::uuid AND t.state = 'closed');
+        WHERE t.tenant = c.tenant AND t.case_id = c.id AND t.id = (a.ticket ->> 'ticket_id')::uuid AND t.state = 'closed')
+        OR EXISTS (
+            SELECT FROM jsonb_array_elements(v_again) WITH ORDINALITY AS b (ticket, n)
+            WHERE b.n < a.n AND (b.ticket ->> 'ticket_id')::uuid = (a.ticket ->> 'ticket_id')::uuid);
     IF v_bad IS NOT NULL THEN
         w := refused(w, 'unknown_reference', format('/rework_tickets/%s/ticket_id', v_bad - 1));
         RETURN;

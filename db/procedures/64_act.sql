@@ -76,6 +76,11 @@ END $$;
 COMMENT ON FUNCTION case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb) IS
     'cases.create';
 
+-- What the contract's schema cannot say of a body alone; a missing reason is refused before the row is looked at.
+CREATE FUNCTION check_lacks_reason(p_action text, p_body jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_action = 'check' AND coalesce((p_body ->> 'pass')::boolean, true) = false
+    AND coalesce(trim(p_body ->> 'reason'), '') = '';
+
 CREATE FUNCTION case_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_case uuid, p_body jsonb)
 RETURNS case_reply LANGUAGE plpgsql AS $$
@@ -87,6 +92,9 @@ DECLARE
 BEGIN
     IF v_me.refusal IS NOT NULL THEN
         RETURN case_refusal(v_me.refusal);
+    END IF;
+    IF check_lacks_reason(p_action, p_body) THEN
+        RETURN case_refusal('required', '/reason');
     END IF;
     v_key := key_begin(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint);
     IF v_key.state = 'other' THEN

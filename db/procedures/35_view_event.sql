@@ -26,7 +26,14 @@ RETURN CASE WHEN NOT sees_staff(p_me) THEN coalesce(
     WHEN p_sees_reporter THEN p_data
     ELSE p_data - 'reporter' END;
 
-CREATE FUNCTION event_view(p_me actor, e case_events, p_sees_reporter boolean, p_tickets text) RETURNS event_item
+-- Of a case of several reporters: what another of them said is not for this one.
+CREATE FUNCTION is_anothers_word(p_me actor, e case_events, p_several boolean) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN p_several AND NOT sees_staff(p_me) AND (e).person_id IS DISTINCT FROM (p_me).person_id
+    AND ((e).role IN ('citizen', 'client') OR (e).action IN ('rate', 'object', 'withdraw', 'urge'));
+
+CREATE FUNCTION event_view(p_me actor, e case_events, p_sees_reporter boolean, p_tickets text, p_several boolean)
+RETURNS event_item
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v event_item;
@@ -48,6 +55,10 @@ BEGIN
     v.actor__name := p.name;
     v.role := e.role;
     v.visibility := e.visibility;
+    IF is_anothers_word(p_me, e, p_several) THEN
+        v.data := '{}';
+        RETURN v;
+    END IF;
     v.note := CASE WHEN sees_staff(p_me) OR note_is_public(e.action) THEN e.note END;
     v.data := others_tasks_left_out(p_me, event_data(p_me, e.data, p_sees_reporter), p_tickets);
     RETURN v;
@@ -69,7 +80,7 @@ BEGIN
         WHERE e.tenant = p_case.tenant AND e.case_id = p_case.id AND (p_ticket IS NULL OR e.ticket_id = p_ticket)
             AND e.seq > coalesce(p_cursor::integer, 0) AND event_in_sight(p_me, e, t.organisation, v_tickets)
         ORDER BY e.seq LIMIT p_limit) AS page
-    CROSS JOIN LATERAL event_view(p_me, page.e, v_reporter, v_tickets) AS v;
+    CROSS JOIN LATERAL event_view(p_me, page.e, v_reporter, v_tickets, cardinality(p_case.reporters) > 1) AS v;
     IF p_count = 'exact' THEN
         v_total._item := false;
         v_total._total := (

@@ -63,3 +63,22 @@ def test_a_missing_reason_is_refused_before_the_row_is_looked_at(street):
     for case in (own, str(uuid.uuid4())):
         reply = street.supervisor.post(f"/v1/cases/{case}/check", body, '"77"')
         assert (reply.status, reply.code, reply.pointers) == (422, "required", ["/reason"])
+
+
+def test_reporters_of_a_merged_case_do_not_read_each_others_words(street):
+    merged = street.report(street.citizen, category="advice", at="XF-01")
+    target = street.report(street.citizen2, category="advice", at="XF-01")["id"]
+    street.dispatcher.case(target, "accept")
+    street.dispatcher.case(merged["id"], "merge", into=target, reason="The same")
+    street.dispatcher.case(target, "register", level="ordinary")
+    street.grid1.case(target, "start-source")
+    street.grid1.case(target, "source-done", result="Done", reply="Told you")
+    street.supervisor.case(target, "check", **{"pass": True})
+    street.citizen2.case(target, "rate", contacted=True, solved="no", satisfied=1, comment="Between us")
+    events = {name: street.client(name, ["citizen"]).get(f"/v1/cases/{target}/events", limit=200)
+              for name in ("citizen", "citizen2")}
+    assert b"Between us" in events["citizen2"].content
+    assert b"Between us" not in events["citizen"].content
+    rate = [e for e in events["citizen"]["items"] if e["action"] == "rate"][0]
+    assert (rate["note"], rate["data"]) == (None, {})
+    assert b"Told you" in events["citizen"].content

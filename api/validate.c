@@ -111,6 +111,9 @@ static int compare_property(const void *key, const void *property)
 
 static const struct property *find_property(const struct schema *schema, const char *key)
 {
+    /* A free object declares none; bsearch must not see a NULL table. */
+    if (!schema->n_properties)
+        return NULL;
     return bsearch(key, schema->properties, schema->n_properties, sizeof *schema->properties, compare_property);
 }
 

@@ -171,6 +171,9 @@ BEGIN
         VALUES ((w.c).tenant, (w.c).id, coalesce((w.t).id, (w.c).id), m.clock, m.run, (w.c).round, m.due_at, p_at,
             (w.t).organisation)
         ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            PERFORM breach_held(w, m, p_at);
+        END IF;
     ELSE
         w := stage_raised(w, m, p_at);
     END IF;

@@ -54,6 +54,7 @@ DECLARE
     v_back text := (w.c).state_before;
     v_again jsonb;
 BEGIN
+    PERFORM false_closure_held(w, 'check', w.body ->> 'reason');
     w.c.resolved_at := NULL;
     w.c.rework_count := (w.c).rework_count + 1;
     w.c.never_sampled := true;
@@ -133,7 +134,8 @@ END $$;
 CREATE FUNCTION held_to_account(w work, p_kind text, p_role text, p_facts jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO accountability (tenant, id, kind, case_id, ticket_id, request_id, organisation, person_id, role, found_at, facts)
-    VALUES ((w.c).tenant, uuid7(), p_kind, (w.c).id, (w.t).id, (w.r).id, (w.t).organisation, (w.me).person_id, p_role, w.now, p_facts)
+    VALUES ((w.c).tenant, uuid7(), p_kind, (w.c).id, (w.t).id, (w.r).id, (w.t).organisation,
+        CASE WHEN p_kind = 'sole_person' THEN (w.me).person_id END, p_role, w.now, p_facts)
     ON CONFLICT DO NOTHING;
 END $$;
 COMMENT ON FUNCTION held_to_account(work, text, text, jsonb) IS 'A row for whoever reviews who has to answer for what.';

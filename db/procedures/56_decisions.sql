@@ -67,7 +67,7 @@ BEGIN
         WHEN 'plan' THEN w := plan_refused(w);
         WHEN 'emergency_review' THEN
             IF (w.r).state = 'declined' THEN
-                PERFORM held_to_account(w, 'declined_review', 'dispatcher', jsonb_build_object('reason', (w.r).note));
+                PERFORM held(w, 'declined_review', whistler_address(w), jsonb_build_object('reason', (w.r).note), w.now, (w.r).id);
             END IF;
         ELSE w := request_refused_more(w);
     END CASE;

@@ -240,6 +240,7 @@ DECLARE
     v_again jsonb;
     v_handler uuid := (p_body ->> 'handler')::uuid;
 BEGIN
+    PERFORM false_closure_held(w, 'reopen', (w.r).reason);
     w := new_round(w, add_working_days(w, w.now, 'reopen_working_days'), 'reopen');
     w.c.resolve_cause := 'reopen';
     w.c.never_sampled := true;

@@ -15,6 +15,9 @@ NEEDS_VERSION = {
               "reassign", "step_waive", "resume"},
     "tickets": {"sign", "report_in", "start", "submit", "approve", "rework", "recall"},
     "requests": {"approve", "decline", "withdraw"},
+    "early_warnings": {"edit", "assess", "resolve", "link", "unlink", "name_departments"},
+    "accountability": {"decide", "appeal", "decide_appeal"},
+    "complaints": {"uphold", "dismiss"},
 } | {
     resource: {"edit", "retire"} for resource in (
         "organisations", "areas", "categories", "calendar_days", "dictionary_entries", "people", "assignments")

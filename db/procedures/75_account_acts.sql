@@ -114,6 +114,10 @@ RETURNS work LANGUAGE plpgsql AS $$
 DECLARE
     w work := work_on(p_me, p_now, p_action, '{}', p_case);
 BEGIN
+    -- A case that was rejected, merged or voided has had its last event; the row itself tells the rest.
+    IF p_case.state IN ('rejected', 'merged', 'voided') THEN
+        RETURN w;
+    END IF;
     w := settle_before(w);
     w.role := p_role;
     w := happened(w, p_action, (w.c).state, (w.c).state, 'restricted', NULL, p_data);

@@ -64,19 +64,22 @@ class Postgres:
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         self.log = open(self.folder / "log", "ab")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd="/")
-        self._wait()
-
-    def _wait(self) -> None:
+        self.process = None
         deadline = time.monotonic() + 60
-        while True:
-            try:
-                with psycopg.connect(self.url("postgres", "postgres")):
-                    return
-            except psycopg.OperationalError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError((self.folder / "log").read_text())
-                select_pause()
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise RuntimeError((self.folder / "log").read_text())
+            # After a kill the last backends hold the shared memory for a moment, and a new server does not start beside them.
+            if self.process is None or self.process.poll() is not None:
+                self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd="/")
+            select_pause()
+
+    def _answers(self) -> bool:
+        try:
+            with psycopg.connect(self.url("postgres", "postgres")):
+                return True
+        except psycopg.OperationalError:
+            return False
 
     def kill(self) -> None:
         """As a power cut: no time to clean up."""

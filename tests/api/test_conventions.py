@@ -199,3 +199,8 @@ def test_service_documents(anonymous, service, contract):
     text = requests.get(f"http://127.0.0.1:{service.metrics_port}/metrics", timeout=20).text
     assert "whistled_" in text
     assert requests.get(f"{service.base}/metrics", timeout=20).status_code == 404
+
+
+def test_blank_is_not_a_text(street):
+    reply = street.citizen.post("/v1/cases", street.body(at="XF-01", description=" \n\t"))
+    assert reply.status == 422 and reply.pointers == ["/description"]

@@ -133,14 +133,15 @@ struct operation {
     const char *path;   /* /v1/cases/{case_id}/start-source */
     uint32_t roles;     /* bits by index into contract.roles; 0 when public */
     bool is_public;
-    bool write;                     /* not GET */
-    bool alone;                     /* a write that never shares a group (x-alone) */
-    bool if_match;                  /* If-Match is required: 428 without */
-    bool takes_key;                 /* POST: Idempotency-Key is honoured */
-    bool personal;                  /* no-store; false: ETag with 304 */
-    bool waits;                     /* Prefer: wait is honoured */
-    bool raw_body;                  /* body is not JSON; its function reads it */
-    const char *const *media_types; /* raw_body: what it may be, sorted */
+    bool write;                                          /* not GET */
+    bool alone;                                          /* a write that never shares a group (x-alone) */
+    bool if_match;                                       /* If-Match is required: 428 without */
+    bool takes_key;                                      /* POST: Idempotency-Key is honoured */
+    bool personal;                                       /* no-store; false: ETag with 304 */
+    bool waits;                                          /* Prefer: wait is honoured */
+    const char *deprecation, *sunset, *deprecation_link; /* header values; NULL: not deprecated */
+    bool raw_body;                                       /* body is not JSON; its function reads it */
+    const char *const *media_types;                      /* raw_body: what it may be, sorted */
     size_t n_media_types;
     const struct schema *body; /* NULL: no body */
     bool body_required;

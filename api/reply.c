@@ -133,6 +133,11 @@ static void add_common_headers(struct MHD_Response *response, const struct reque
         add(response, "Cache-Control", cache_control(request));
     add(response, "Vary", "Accept, Accept-Encoding, Accept-Language, Authorization, Origin");
     add(response, "X-Content-Type-Options", "nosniff");
+    if (request->operation) {
+        add(response, "Deprecation", request->operation->deprecation);
+        add(response, "Sunset", request->operation->sunset);
+        add(response, "Link", request->operation->deprecation_link);
+    }
     if (cors_allows(config->cors_origins, origin))
         cors_add(response, origin, request->headers.values[HEADER_CORS_METHOD] ? request->reply.allow : NULL);
     if (request->reply.close || atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed))

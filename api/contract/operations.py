@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import format_datetime
 
 from document import Document, Faults
 from replies import Encoder, Replies
@@ -53,6 +55,7 @@ class Operation:
     media_types: list[str] = field(default_factory=list)  # of a raw body
     alone: bool = False
     personal: bool = True
+    deprecation: dict[str, str] = field(default_factory=dict)  # fields of struct operation → header values
     handler: str | None = None
     wanted: str = ""  # name of the statement it asks for
     statement: Statement | None = None
@@ -67,6 +70,24 @@ class Operation:
     def header(self, name: str) -> Parameter | None:
         found = (p for p in self.parameters if p.place == "header" and p.name.lower() == name)
         return next(found, None)
+
+
+def deprecation_headers(operation: Operation, entry: dict, faults: Faults) -> dict[str, str]:
+    """`deprecated: true` with `x-deprecated: {since, sunset, guide}`: dates, and where the way out is described."""
+    if not entry.get("deprecated"):
+        return {}
+    told = entry.get("x-deprecated", {})
+    try:
+        since, sunset = (datetime.fromisoformat(str(told[name])).replace(tzinfo=timezone.utc) for name in ("since", "sunset"))
+        guide = told["guide"]
+    except (KeyError, ValueError):
+        faults.add(operation.place, "is deprecated, so x-deprecated says since and sunset (dates) and guide (an address).")
+        return {}
+    return {
+        "deprecation": f"@{int(since.timestamp())}",  # RFC 9745
+        "sunset": format_datetime(sunset, usegmt=True),  # RFC 8594
+        "deprecation_link": f'<{guide}>; rel="deprecation"',
+    }
 
 
 def column_type(node: dict, items: dict | None) -> str:
@@ -128,6 +149,7 @@ class Operations:
         )
         if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", operation.id):
             self.faults.add(operation.place, "has no operationId of the form resource.action.")
+        operation.deprecation = deprecation_headers(operation, entry, self.faults)
         self._load_roles(operation, entry)
         self._load_parameters(operation, item.get("parameters", []) + entry.get("parameters", []))
         self._load_body(operation, entry)

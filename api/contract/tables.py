@@ -222,6 +222,7 @@ class Tables:
             f".parameters = {self._parameters(operation.parameters, index)},",
             f".n_parameters = {len(operation.parameters)},",
             f".statement = {self._own_statement(operation, index)}, .function = {operation.handler or 'NULL'},",
+            " ".join(f".{name} = {c_string(value)}," for name, value in operation.deprecation.items()),
             f".encoder = {encoder}, .status = {operation.status}, .index = {index},",
         ]
         inner = "\n".join(f"        {line}" for line in lines if line)

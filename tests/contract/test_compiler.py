@@ -164,6 +164,15 @@ def test_operations_are_sorted_and_carry_their_flags(project: Project):
     assert ".is_public = true" in text[text.index('.id = "things.get"') :]
 
 
+def test_what_is_deprecated_says_since_when_and_until_when(project: Project):
+    project.create["deprecated"] = True
+    project.fails("things.create", "since and sunset")
+    project.create["x-deprecated"] = {"since": "2027-01-01", "sunset": "2027-07-01", "guide": "/docs#later"}
+    text = project.tables()
+    assert '.deprecation = "@1798761600"' in text and '.sunset = "Thu, 01 Jul 2027 00:00:00 GMT"' in text
+    assert 'rel=\\"deprecation\\"' in text
+
+
 def test_arguments_have_the_types_of_their_schemas(project: Project):
     text = project.tables()
     types = re.findall(r"types_\d+\[\] = \{([^}]*)\}", text)

@@ -99,7 +99,8 @@ def test_the_draw_leaves_some_unchecked(m):
     m.cursor.execute("INSERT INTO policies (tenant, version, valid_from, settings) VALUES (%s, 2, '2021-01-01', %s)",
                      (m.tenant, '{"check_share": {"resident_app": 50}}'))
     states = [at_source(m)["state"] for _ in range(40)]
-    assert 8 < states.count("evaluating") < 32
+    # Ids are random: outside of these a fair draw falls once in five million runs.
+    assert 4 < states.count("evaluating") < 36
     assert set(states) == {"checking", "evaluating"}
 
 

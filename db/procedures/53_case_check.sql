@@ -3,8 +3,7 @@
 -- Drawn once a round by a hash of case and round: the same case always has the same luck.
 CREATE FUNCTION drawn_for_check(w work) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (w.c).level = 'major' OR (w.c).never_sampled
-    OR get_byte(sha256(((w.c).id::text || '/' || (w.c).round)::bytea), 0) * 256
-        + get_byte(sha256(((w.c).id::text || '/' || (w.c).round)::bytea), 1)
+    OR ('x' || left(encode(sha256(((w.c).id::text || '/' || (w.c).round)::bytea), 'hex'), 4))::bit(16)::integer
         < coalesce((w.policy #>> ARRAY['check_share', (w.c).source])::numeric, 100) * 655.36;
 COMMENT ON FUNCTION drawn_for_check(work) IS 'Whether this round is checked.';
 

@@ -1,5 +1,7 @@
 """Ways beside the straight one: objection, withdrawal, merging, verification, callbacks, the draw."""
 
+import itertools
+import uuid
 from datetime import timedelta
 
 from support.machine import at_source, done, refused, registered, whistled, worked
@@ -98,9 +100,10 @@ def test_failed_check_with_a_new_lead(m):
 def test_the_draw_leaves_some_unchecked(m):
     m.cursor.execute("INSERT INTO policies (tenant, version, valid_from, settings) VALUES (%s, 2, '2021-01-01', %s)",
                      (m.tenant, '{"check_share": {"resident_app": 50}}'))
+    # The draw is a hash of the case's id: the same ids in every run, the same luck.
+    m.next_id = (uuid.uuid5(uuid.NAMESPACE_URL, f"draw/{n}") for n in itertools.count()).__next__
     states = [at_source(m)["state"] for _ in range(40)]
-    # Ids are random: outside of these a fair draw falls once in five million runs.
-    assert 4 < states.count("evaluating") < 36
+    assert 8 < states.count("evaluating") < 32
     assert set(states) == {"checking", "evaluating"}
 
 

@@ -39,6 +39,7 @@ class Machine:
         self.tenant = f"machine-{next(_streets)}"
         build_world(url, self.tenant)
         self.clock = Clock()
+        self.next_id = uuid.uuid4  # of a case
         self.cursor = connection.cursor(row_factory=dict_row)
 
     def all(self, sql: str, *values) -> list[Row]:
@@ -76,7 +77,7 @@ class Machine:
         if at:
             lon, lat = GRIDS[at]
             body["location"] = {"lon": lon + 0.005, "lat": lat + 0.005}
-        return self.call("case_create", subject, uuid.uuid4(), None, None, self.clock.now, Jsonb(body | more))
+        return self.call("case_create", subject, self.next_id(), None, None, self.clock.now, Jsonb(body | more))
 
     def tick(self, **how) -> int:
         """Time passes, then the clock job looks at this street until nothing is left."""

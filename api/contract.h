@@ -104,6 +104,8 @@ struct statement {
 
 /* The encoder's program: a node for each property of a reply schema, in the contract's order. */
 enum encode_kind { ENCODE_OBJECT, ENCODE_COLUMN };
+/* x-names: the name of what stands beside it by its key (`code`, or `kind` and `id`) may be left to the encoder. */
+enum names_of { NAMES_NONE, NAMES_CATEGORY, NAMES_AREA, NAMES_ORGANISATION, NAMES_PARTY };
 
 struct encode_node {
     const char *name; /* property name */
@@ -114,7 +116,9 @@ struct encode_node {
     size_t n_children;
     bool required;
     bool nullable;
-    unsigned slot; /* ENCODE_COLUMN: place in the operation's array of bound column numbers */
+    unsigned slot; /* ENCODE_COLUMN: place in the operation's array of bound columns */
+    enum names_of names;
+    const char *offers; /* x-offers: a column of bits is written as what this machine offers them in its `state` */
 };
 
 struct encoder {

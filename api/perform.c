@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "check.h"
 #include "jobs.h"
+#include "names.h"
 #include "negotiate.h"
 #include "problem.h"
 #include "worker.h"
@@ -20,6 +21,49 @@ static void run(struct request *request, void (*done)(struct db_call *call))
         request_refuse(request, "unavailable");
 }
 
+/* A write's own statement has run when its rows wait for names: that is a read. */
+static void ask_names(struct request *request, void (*then)(struct db_call *call))
+{
+    const char **values = arena_alloc(request->arena, sizeof *values);
+
+    PQclear(request->kept);
+    request->kept = request->call.result;
+    request->call.result = NULL;
+    if (!values) {
+        request_refuse(request, "unavailable");
+        return;
+    }
+    values[0] = request->actor->tenant;
+    request_query(request, "system.names", values, then);
+}
+
+/* Whether they came or not, the rows are shown: by keys, where there is nothing better. */
+static const PGresult *take_names(struct request *request, const struct db_call *call)
+{
+    struct worker *worker = request->worker;
+    int64_t edition = answer_edition(request, request->kept);
+
+    request->named = true;
+    if (call->outcome == DB_OK)
+        (void)names_take(worker->names, request->actor->tenant, edition, worker->now_ms, call->result);
+    return request->kept;
+}
+
+static void fill_or_name(struct request *request, const PGresult *result, void (*named)(struct db_call *call))
+{
+    if (answer_fill(request, result) == ANSWER_WANTS_NAMES)
+        ask_names(request, named);
+    else
+        request_finish(request);
+}
+
+static void done_named(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    fill_or_name(request, take_names(request, call), /* named= */ NULL);
+}
+
 static void done(struct db_call *call)
 {
     struct request *request = call->context;
@@ -28,11 +72,10 @@ static void done(struct db_call *call)
         request_refuse_outcome(request, call);
         return;
     }
-    answer_fill(request, call->result);
     /* What was committed has left news: the drainer need not wait for its next round. */
-    if (request->operation->write && !request->reply.code)
+    if (request->operation->write && !answer_code(call->result))
         jobs_hint(request->worker->service->jobs);
-    request_finish(request);
+    fill_or_name(request, call->result, done_named);
 }
 
 void perform_over(struct request *request)
@@ -43,6 +86,7 @@ void perform_over(struct request *request)
 void perform_again(struct request *request)
 {
     request->deadline_ms = request->worker->now_ms + request->worker->service->config->request_timeout_ms;
+    request->named = false;
     run(request, listed);
 }
 
@@ -52,24 +96,48 @@ static bool keeps_list(const struct request *request, const struct db_call *call
     return call->outcome == DB_UNAVAILABLE && request->reply.status == request->operation->status;
 }
 
+static void listed_named(struct db_call *call);
+
+static void hang_or_finish(struct request *request, const PGresult *result)
+{
+    enum wait_verdict verdict = WAIT_OVER;
+
+    switch (answer_fill(request, result)) {
+    case ANSWER_WANTS_NAMES:
+        ask_names(request, listed_named);
+        return;
+    case ANSWER_EMPTY_LIST:
+        verdict = wait_hang(request);
+        break;
+    case ANSWER_FULL:
+        break;
+    }
+    if (verdict == WAIT_AGAIN)
+        perform_again(request);
+    else if (verdict == WAIT_OVER)
+        request_finish(request);
+}
+
+static void listed_named(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    hang_or_finish(request, take_names(request, call));
+}
+
 static void listed(struct db_call *call)
 {
     struct request *request = call->context;
-    enum wait_verdict verdict;
 
     if (call->outcome != DB_OK && !keeps_list(request, call)) {
         request_refuse_outcome(request, call);
         return;
     }
-    if (call->outcome != DB_OK || answer_fill(request, call->result) == ANSWER_FULL) {
+    if (call->outcome != DB_OK) {
         request_finish(request);
         return;
     }
-    verdict = wait_hang(request);
-    if (verdict == WAIT_AGAIN)
-        perform_again(request);
-    else if (verdict == WAIT_OVER)
-        request_finish(request);
+    hang_or_finish(request, call->result);
 }
 
 /* Which keys would wake this caller. Nobody who waits for work has none, and is answered at once. */

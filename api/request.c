@@ -45,6 +45,7 @@ struct request *request_free(struct request *request)
     if (request->release)
         request->release(request);
     db_call_clear(&request->call);
+    PQclear(request->kept);
     json_decref(request->json);
     if (request->reply.response)
         MHD_destroy_response(request->reply.response);

@@ -62,6 +62,8 @@ struct request {
     unsigned wait_s;
     uint64_t begun_us, deadline_ms;
     struct db_call call;
+    PGresult *kept;      /* rows that wait for names */
+    bool named;          /* names were asked for: what has none now is shown by its key */
     bool begun;          /* the handler's first call was made */
     bool suspended;      /* the connection is out of libmicrohttpd's hands */
     const char *refusal; /* decided at the headers, answered once the body was read away */

@@ -15,6 +15,7 @@
 #include "listen.h"
 #include "log.h"
 #include "metrics.h"
+#include "offers.h"
 #include "startup.h"
 #include "store.h"
 #include "worker.h"
@@ -102,7 +103,7 @@ static int wait_for_database(struct server *server, const struct config *config,
 
     for (;;) {
         char *text = NULL;
-        int r = startup_ask(config, server->search_path, server->service.cursor_key, &text);
+        int r = startup_ask(config, server->search_path, server->service.cursor_key, &server->service.offers, &text);
 
         if (r != -EAGAIN)
             return say(r, text);
@@ -218,6 +219,7 @@ static void clear(struct server *server, const struct config *config)
     for (size_t i = 0; server->service.bindings && i < contract.n_operations; i++)
         binding_free(server->service.bindings[i]);
     router_free(server->service.router);
+    offers_free(server->service.offers);
     free(server->service.bindings);
     free(server->workers);
     free(server->metrics);
@@ -302,6 +304,7 @@ int serve_check(const struct config *config)
     char *text = NULL;
     struct auth_settings settings = worker_auth_settings(config);
     struct auth *auth = NULL;
+    struct offers *offers = NULL;
     int failed, r;
 
     config_print(config, stdout);
@@ -309,7 +312,8 @@ int serve_check(const struct config *config)
     failed = check_part("keys", r, text);
     auth_free(auth);
     text = NULL;
-    r = search_path ? startup_ask(config, search_path, key, &text) : -ENOMEM;
+    r = search_path ? startup_ask(config, search_path, key, &offers, &text) : -ENOMEM;
+    offers_free(offers);
     failed += check_part("database", r, text);
     failed += check_folder("attachments_dir", config->attachments_dir, R_OK | W_OK | X_OK);
     failed += check_folder("docs_dir", config->docs_dir, R_OK | X_OK);

@@ -14,6 +14,7 @@
 #include "filer.h"
 #include "http.h"
 #include "log.h"
+#include "names.h"
 #include "perform.h"
 
 enum {
@@ -131,11 +132,12 @@ static int make_parts(struct worker *worker)
 
     worker->zone = zone_new(config->zone);
     worker->waiters = waiters_new(config->max_waiters / config->workers, perform_again, perform_over);
+    worker->names = names_new();
     worker->rates = rates_new(config->citizen_rate);
     worker->metrics = metrics_new();
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!worker->zone || !worker->waiters || !worker->rates || !worker->metrics || worker->epoll_fd < 0 ||
+    if (!worker->zone || !worker->waiters || !worker->names || !worker->rates || !worker->metrics || worker->epoll_fd < 0 ||
         worker->bell_fd < 0)
         return -ENOMEM;
     worker->bell_source.ready = bell_rings;
@@ -394,6 +396,7 @@ struct worker *worker_free(struct worker *worker)
     auth_free(worker->auth);
     zone_free(worker->zone);
     waiters_free(worker->waiters);
+    names_free(worker->names);
     rates_free(worker->rates);
     metrics_free(worker->metrics);
     if (worker->bell_fd >= 0)

@@ -19,6 +19,7 @@
 
 struct MHD_Daemon;
 struct filer;
+struct names;
 struct wake;
 
 enum worker_phase { WORKER_RUNNING, WORKER_NOT_READY, WORKER_DRAINING };
@@ -35,6 +36,7 @@ struct worker {
     struct zone *zone;
     struct connections connections;
     struct waiters *waiters;
+    struct names *names;
     struct rates *rates;
     struct metrics *metrics;
     struct filer *filer;

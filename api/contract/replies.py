@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from document import Document, Faults
 from schemas import COMBINATORS, Schema, is_nullable, leaf, type_names
 
+# What a name may be looked up in, and the members of the object that say which.
+NAMES = {"category": ("code",), "area": ("code",), "organisation": ("code",), "party": ("kind", "id")}
+
 
 @dataclass
 class Node:
@@ -15,6 +18,8 @@ class Node:
     schema: Schema | None = None
     children: list["Node"] = field(default_factory=list)
     slot: int = -1
+    names: str | None = None  # x-names of the object around it: its name may be put in by its key
+    offers: str | None = None  # x-offers: may be put in by bits
 
 
 @dataclass
@@ -97,13 +102,24 @@ class Replies:
         reference = id(node.get("properties"))
         if self._is_nested(node) and reference not in above:
             made.children = self._nodes(node, f"{prefix}{name}__", where, (*above, reference))
+            self._name_by_key(made.children, schema.get("x-names"), where)
             return made
+        made.offers = schema.get("x-offers")
         items = self.flat(node["items"]) if isinstance(node.get("items"), dict) else None
         made.column, made.schema, made.slot = prefix + name, leaf(node, items), self.n_slots
         self.n_slots += 1
         if len(made.column) > 63:
             self.faults.add(where, f"wants the column {made.column}, longer than the 63 bytes of PostgreSQL's names.")
         return made
+
+    def _name_by_key(self, children: list[Node], names: str | None, where: str) -> None:
+        if names is None:
+            return
+        keys = {child.name for child in children}
+        if names not in NAMES or not keys >= {"name", *NAMES[names]}:
+            self.faults.add(where, f"x-names is one of {', '.join(NAMES)}, on an object with name and its key.")
+            return
+        next(child for child in children if child.name == "name").names = names
 
     @staticmethod
     def _is_nested(node: dict) -> bool:

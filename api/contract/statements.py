@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from document import Broken, Faults
+from document import Faults
+from parts import read_sql
 
 TYPES = {
     "bool": 16, "boolean": 16, "bytea": 17, "bigint": 20, "integer": 23, "text": 25, "json": 114, "float8": 701,
@@ -107,10 +108,7 @@ def load_statements(folder: Path, root: Path, faults: Faults) -> dict[str, State
     for path in sorted(folder.rglob("*.sql")):
         name = ".".join(path.relative_to(folder).with_suffix("").parts)
         shown = str(path.relative_to(root))
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise Broken(f"{shown}: is not UTF-8.") from None
+        text = read_sql(path)
         sql, names, wrong = number_parameters(text)
         for sentence in wrong:
             faults.add(shown, sentence)

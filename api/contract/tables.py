@@ -158,6 +158,10 @@ class Tables:
             else:
                 parts.append(f".kind = ENCODE_COLUMN, .column = {c_string(node.column)}, .slot = {node.slot}")
                 parts.append(f".schema = {self.schema(node.schema)}")
+            if node.names is not None:
+                parts.append(f".names = NAMES_{node.names.upper()}")
+            if node.offers is not None:
+                parts.append(f".offers = {c_string(node.offers)}")
             parts.append(f".required = {c_bool(node.required)}, .nullable = {c_bool(node.nullable)}")
             rows.append(f"    {{{', '.join(parts)}}},")
         self.before.append(f"static const struct encode_node nodes_{label}[] = {{\n" + "\n".join(rows) + "\n};")

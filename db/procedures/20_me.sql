@@ -31,78 +31,92 @@ BEGIN
     RETURN v_held;
 END $$;
 
-CREATE FUNCTION me_areas(INOUT p_me actor, p_person people, p_areas text[]) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+-- Where somebody works, within what the token names. Only for roles that have an area: nobody else pays for it.
+CREATE TYPE field AS (
+    areas text[],
+    grids text[],
+    grid_communities text[]
+);
+
+CREATE FUNCTION field_of(p_tenant text, p_person uuid, p_roles text[], p_scope text[]) RETURNS field
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
+    v_person people;
     v_held text[];
+    f field;
 BEGIN
-    p_me.scope := areas_below(p_me.tenant, p_areas);
-    p_me.areas := '{}';
-    p_me.grids := '{}';
-    p_me.grid_communities := '{}';
-    IF NOT p_me.roles && ARRAY['grid_worker', 'community'] THEN
-        RETURN;
-    END IF;
-    v_held := areas_held(p_person, p_me.roles);
-    SELECT coalesce(array_agg(a.code), '{}') INTO p_me.areas
-    FROM areas a
-    WHERE a.tenant = p_me.tenant AND a.path && v_held AND (p_me.scope IS NULL OR a.code = ANY (p_me.scope));
-    IF 'grid_worker' = ANY (p_me.roles) THEN
+    SELECT * INTO v_person FROM people p WHERE p.tenant = p_tenant AND p.id = p_person;
+    v_held := areas_held(v_person, p_roles);
+    f.areas := ARRAY(
+        SELECT a.code FROM areas a
+        WHERE a.tenant = p_tenant AND a.path && v_held AND (p_scope IS NULL OR a.code = ANY (p_scope)));
+    f.grids := '{}';
+    f.grid_communities := '{}';
+    IF 'grid_worker' = ANY (p_roles) THEN
         SELECT coalesce(array_agg(DISTINCT a.code), '{}'), coalesce(array_agg(DISTINCT a.community_code), '{}')
-        INTO p_me.grids, p_me.grid_communities
+        INTO f.grids, f.grid_communities
         FROM grid_assignments g JOIN areas a ON a.tenant = g.tenant AND a.code = g.grid_code
-        WHERE g.tenant = p_me.tenant AND g.person_id = p_person.id
-            AND daterange(g.valid_from, g.valid_to, '[)') @> clock_timestamp()::date AND a.code = ANY (p_me.areas);
+        WHERE g.tenant = p_tenant AND g.person_id = p_person
+            AND daterange(g.valid_from, g.valid_to, '[)') @> clock_timestamp()::date AND a.code = ANY (f.areas);
     END IF;
+    RETURN f;
 END $$;
 
--- A citizen is known from the first write on; until then a valid token for a street that exists is enough.
-CREATE FUNCTION me_stranger(INOUT p_me actor, p_roles text[], p_areas text[]) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-BEGIN
-    IF 'citizen' = ANY (p_roles)
-        AND EXISTS (SELECT FROM tenants t WHERE t.tenant = p_me.tenant AND t.active) THEN
-        p_me.roles := '{citizen}';
-        p_me.name := '';
-        p_me.areas := '{}';
-        p_me.grids := '{}';
-        p_me.grid_communities := '{}';
-        p_me.scope := areas_below(p_me.tenant, p_areas);
-    ELSE
-        p_me.roles := '{}';
-        p_me.refusal := 'unknown_subject';
-    END IF;
-END $$;
+CREATE FUNCTION role_bits(p_roles text[]) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN 'citizen' = ANY (p_roles) THEN party('citizen') ELSE 0 END
+    | CASE WHEN 'client' = ANY (p_roles) THEN party('client') ELSE 0 END
+    | CASE WHEN 'grid_worker' = ANY (p_roles) THEN party('grid_worker') ELSE 0 END
+    | CASE WHEN 'community' = ANY (p_roles) THEN party('community') ELSE 0 END
+    | CASE WHEN 'window_clerk' = ANY (p_roles) THEN party('window_clerk') ELSE 0 END
+    | CASE WHEN 'dispatcher' = ANY (p_roles) THEN party('dispatcher') ELSE 0 END
+    | CASE WHEN 'leader' = ANY (p_roles) THEN party('leader') ELSE 0 END
+    | CASE WHEN 'department' = ANY (p_roles) THEN party('department') ELSE 0 END
+    | CASE WHEN 'supervisor' = ANY (p_roles) THEN party('supervisor') ELSE 0 END;
+
+-- One row, whoever calls; the planner takes it into the statement that asks, so a read costs one look at people and no call.
+-- A citizen is known from the first write on; until then a valid token for a street that exists is enough. OFFSET 0 keeps
+-- the planner from working a member out wherever it is used.
+CREATE FUNCTION caller(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[])
+RETURNS SETOF actor LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
+    SELECT p_tenant, q.id, p_actor, coalesce(q.name, ''), q.roles,
+        CASE WHEN p_org IS NULL OR p_org = q.organisation_code THEN q.organisation_code END,
+        coalesce((q.field).areas, '{}'), CASE WHEN 'leader' = ANY (q.roles) THEN q.posts ELSE '{}' END,
+        coalesce(q.head, false),
+        CASE WHEN q.id IS NULL AND q.roles = '{}' THEN 'unknown_subject'
+            WHEN NOT q.active THEN 'subject_inactive'
+            WHEN NOT q.roles && p_op_roles THEN 'insufficient_role' END,
+        q.scope, coalesce((q.field).grids, '{}'), coalesce((q.field).grid_communities, '{}'), role_bits(q.roles),
+        q.names_version
+    FROM (
+        SELECT r.*, CASE WHEN r.roles && '{grid_worker,community}' THEN field_of(p_tenant, r.id, r.roles, r.scope) END AS field
+        FROM (
+            SELECT p.id, p.name, p.organisation_code, p.posts, p.head, t.names_version,
+                p.active IS NOT FALSE AND coalesce(t.active, false) AS active,
+                CASE WHEN NOT coalesce(t.active, false) OR p.active IS FALSE THEN '{}'
+                    WHEN p.id IS NULL THEN CASE WHEN 'citizen' = ANY (p_roles) THEN '{citizen}'::text[] ELSE '{}' END
+                    WHEN p_roles <@ p.roles THEN p_roles
+                    ELSE ARRAY(SELECT u.role FROM unnest(p_roles) AS u (role) WHERE u.role = ANY (p.roles)) END AS roles,
+                CASE WHEN p_areas IS NOT NULL THEN areas_below(p_tenant, p_areas) END AS scope
+            FROM (VALUES (1)) AS one
+            LEFT JOIN tenants t ON t.tenant = p_tenant
+            LEFT JOIN people p ON p.tenant = p_tenant AND p.subject = p_actor
+            OFFSET 0
+        ) AS r
+        OFFSET 0
+    ) AS q
+    OFFSET 0
+$$;
+COMMENT ON FUNCTION caller(text, text, text[], text[], text, text[]) IS 'The caller''s effective rights, or why there are none';
 
 CREATE FUNCTION me(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[])
 RETURNS actor LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v_me actor;
-    v_person people;
 BEGIN
-    v_me.tenant := p_tenant;
-    v_me.subject := p_actor;
-    v_me.posts := '{}';
-    v_me.head := false;
-    SELECT * INTO v_person FROM people p WHERE p.tenant = p_tenant AND p.subject = p_actor;
-    IF NOT FOUND THEN
-        v_me := me_stranger(v_me, p_roles, p_areas);
-    ELSIF NOT v_person.active THEN
-        v_me.roles := '{}';
-        v_me.refusal := 'subject_inactive';
-    ELSE
-        v_me.person_id := v_person.id;
-        v_me.name := v_person.name;
-        v_me.roles := ARRAY(SELECT unnest(p_roles) INTERSECT SELECT unnest(v_person.roles) ORDER BY 1);
-        v_me.org := CASE WHEN p_org IS NULL OR p_org = v_person.organisation_code THEN v_person.organisation_code END;
-        v_me.posts := CASE WHEN 'leader' = ANY (v_me.roles) THEN v_person.posts ELSE '{}' END;
-        v_me.head := v_person.head;
-        v_me := me_areas(v_me, v_person, p_areas);
-    END IF;
-    IF v_me.refusal IS NULL AND NOT v_me.roles && p_op_roles THEN
-        v_me.refusal := 'insufficient_role';
-    END IF;
+    SELECT * INTO v_me FROM caller(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     RETURN v_me;
 END $$;
-COMMENT ON FUNCTION me(text, text, text[], text[], text, text[]) IS 'The caller''s effective rights, or why there are none';
+COMMENT ON FUNCTION me(text, text, text[], text[], text, text[]) IS 'The same for procedures';
 
 -- Called by writes once nothing refuses any more: a citizen's first write makes the person.
 CREATE FUNCTION me_known(INOUT p_me actor) LANGUAGE plpgsql AS $$

@@ -86,7 +86,7 @@ BEGIN
     ELSE
         w := failed(w, v_data);
     END IF;
-    PERFORM attach(w, 'check');
+    w := attach(w, 'check');
     IF w.sole THEN
         PERFORM held_to_account(w, 'sole_person', 'supervisor', jsonb_build_object('action', 'check'));
     END IF;

@@ -28,13 +28,13 @@ BEGIN
             AND (i.own OR i.ours OR v_field AND (i.hand OR c.area IS NULL)) THEN 'arrive' END,
         CASE WHEN c.plan_due_at IS NOT NULL AND c.planned_at IS NULL AND is_working(c.state)
             AND (i.hand OR v_dispatcher OR i.ours AND c.lead_org = p_me.org) THEN 'plan' END,
-        CASE WHEN c.plan_parties <> '{}' AND is_working(c.state) AND named_as(p_me, c, c.plan_parties, 'step') <> '{}'
+        CASE WHEN c.plan_parties <> '{}' AND is_working(c.state) AND named_as(p_me, c, c.plan_parties, 'step') <> 0
             THEN 'step_done' END,
         CASE WHEN c.state = 'verifying' AND i.own THEN 'report_verification' END,
-        CASE WHEN c.supervised <> '{}' AND named_as(p_me, c, c.supervised, 'addressee') <> '{}' THEN 'reply_supervision' END,
+        CASE WHEN c.supervised <> '{}' AND named_as(p_me, c, c.supervised, 'addressee') <> 0 THEN 'reply_supervision' END,
         CASE WHEN c.state = 'source_handling' AND i.hand THEN 'source_done' END,
         CASE WHEN c.state = 'handling' AND c.tickets_open = 0 AND v_dispatcher THEN 'feedback' END,
-        CASE WHEN c.state = 'checking' AND v_checks AND checks_as(p_me, c) <> '{}' THEN 'check' END,
+        CASE WHEN c.state = 'checking' AND v_checks AND checks_as(p_me, c) <> 0 THEN 'check' END,
         CASE WHEN c.state = 'evaluating' AND 'supervisor' = ANY (r) THEN 'callback' END,
         CASE WHEN c.state = 'evaluating' AND 'citizen' = ANY (r) AND p_me.person_id = ANY (c.reporters)
             AND NOT EXISTS (SELECT FROM ratings g WHERE g.tenant = c.tenant AND g.case_id = c.id AND g.round = c.round

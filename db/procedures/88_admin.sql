@@ -74,6 +74,10 @@ BEGIN
         w.version := coalesce(w.version, 0) + 1;
         PERFORM admin_saved(w, p_event);
         w.new := (admin_found(w)).old;
+        -- Whoever keeps the street's names asks for them again.
+        IF w.kind IN ('organisation', 'area', 'category', 'person') THEN
+            UPDATE tenants t SET names_version = t.names_version + 1 WHERE t.tenant = (w.me).tenant;
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION admin_done(admin_work, uuid, bigint[]) IS 'The work, done or refused';

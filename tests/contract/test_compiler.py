@@ -205,7 +205,7 @@ def test_transition_tables_come_between_types_and_machines(project: Project):
     project.files |= {"db/procedures/20_b.sql": "--", "db/procedures/40_c.sql": "--", "db/procedures/transitions/t.sql": "--"}
     project.tables()
     names = re.findall(r"\.name = \"([^\"]+)\"", (project.folder / "embedded.c").read_text())
-    assert names == ["0001_base.sql", "10_a.sql", "20_b.sql", "transitions/t.sql", "40_c.sql"]
+    assert names == ["0001_base.sql", "10_a.sql", "transitions/t.sql", "20_b.sql", "40_c.sql"]
 
 
 # What must fail -----------------------------------------------------------------------------------------------------

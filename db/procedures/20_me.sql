@@ -62,17 +62,6 @@ BEGIN
     RETURN f;
 END $$;
 
-CREATE FUNCTION role_bits(p_roles text[]) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN 'citizen' = ANY (p_roles) THEN party('citizen') ELSE 0 END
-    | CASE WHEN 'client' = ANY (p_roles) THEN party('client') ELSE 0 END
-    | CASE WHEN 'grid_worker' = ANY (p_roles) THEN party('grid_worker') ELSE 0 END
-    | CASE WHEN 'community' = ANY (p_roles) THEN party('community') ELSE 0 END
-    | CASE WHEN 'window_clerk' = ANY (p_roles) THEN party('window_clerk') ELSE 0 END
-    | CASE WHEN 'dispatcher' = ANY (p_roles) THEN party('dispatcher') ELSE 0 END
-    | CASE WHEN 'leader' = ANY (p_roles) THEN party('leader') ELSE 0 END
-    | CASE WHEN 'department' = ANY (p_roles) THEN party('department') ELSE 0 END
-    | CASE WHEN 'supervisor' = ANY (p_roles) THEN party('supervisor') ELSE 0 END;
-
 -- One row, whoever calls; the planner takes it into the statement that asks, so a read costs one look at people and no call.
 -- A citizen is known from the first write on; until then a valid token for a street that exists is enough. OFFSET 0 keeps
 -- the planner from working a member out wherever it is used.
@@ -85,7 +74,7 @@ RETURNS SETOF actor LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
         CASE WHEN q.id IS NULL AND q.roles = '{}' THEN 'unknown_subject'
             WHEN NOT q.active THEN 'subject_inactive'
             WHEN NOT q.roles && p_op_roles THEN 'insufficient_role' END,
-        q.scope, coalesce((q.field).grids, '{}'), coalesce((q.field).grid_communities, '{}'), role_bits(q.roles),
+        q.scope, coalesce((q.field).grids, '{}'), coalesce((q.field).grid_communities, '{}'), role_bits(q.roles, ''),
         q.names_version
     FROM (
         SELECT r.*, CASE WHEN r.roles && '{grid_worker,community}' THEN field_of(p_tenant, r.id, r.roles, r.scope) END AS field

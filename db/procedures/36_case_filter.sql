@@ -86,17 +86,17 @@ BEGIN
 END $$;
 
 -- How a place in a list is written down: its sort key in UTC, and the id.
-CREATE FUNCTION place_of(p_key timestamptz, p_id uuid) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION place_of(p_key timestamptz, p_id uuid) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (p_key AT TIME ZONE 'UTC')::text || '|' || p_id;
 
-CREATE FUNCTION place_key(p_cursor text) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION place_key(p_cursor text) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
 RETURN split_part(p_cursor, '|', 1)::timestamp AT TIME ZONE 'UTC';
 
-CREATE FUNCTION place_id(p_cursor text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION place_id(p_cursor text) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
 RETURN split_part(p_cursor, '|', 2)::uuid;
 
 -- A place in the feed. Whoever has one goes on in the feed; a place in another order does not become one.
-CREATE FUNCTION feed_place(p_position bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION feed_place(p_position bigint) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN 'feed|' || p_position;
 
 CREATE TYPE feed_mode AS (
@@ -125,7 +125,7 @@ END $$;
 CREATE TYPE place AS (key timestamptz, id uuid, rest boolean);
 
 -- Where a page goes on from: the place of the last row before; at the beginning what comes before all of them.
-CREATE FUNCTION place_from(p_cursor text, p_newest_first boolean) RETURNS place LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION place_from(p_cursor text, p_newest_first boolean) RETURNS place LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
     IF p_cursor IS NOT NULL THEN
         RETURN (place_key(p_cursor), place_id(p_cursor), false)::place;
@@ -141,7 +141,7 @@ RETURN CASE WHEN p_limit > 1000 THEN NULL ELSE 50000 END;
 
 -- What several ways found, in the order of the list, each once, and nothing from behind where one of them rests.
 CREATE FUNCTION keys_of(p_found place[], p_limit integer, p_newest_first boolean) RETURNS page_keys
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v page_keys;
     v_rest place;

@@ -45,10 +45,10 @@ BEGIN
 END $$;
 
 -- The names under which somebody may be addressed by a step of a plan or by a supervision.
-CREATE FUNCTION addresses(p_me actor, p_c cases, p_role text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY['person:' || p_me.person_id, 'role:' || p_role,
-    CASE WHEN p_role = 'department' THEN 'organisation:' || p_me.org END,
-    CASE WHEN p_me.person_id = p_c.handler THEN 'role:handler' END];
+CREATE FUNCTION addresses(p_me actor, p_c cases, p_role text) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
+RETURN ARRAY['person:' || (p_me).person_id, 'role:' || p_role,
+    CASE WHEN p_role = 'department' THEN 'organisation:' || (p_me).org END,
+    CASE WHEN (p_me).person_id = (p_c).handler THEN 'role:handler' END];
 
 -- The roles in which a step of a plan or a supervision names the person, as bits.
 CREATE FUNCTION named_as(p_me actor, p_c cases, p_named text[], p_relation text) RETURNS bigint
@@ -59,7 +59,7 @@ DECLARE
 BEGIN
     FOREACH v_role IN ARRAY p_me.roles LOOP
         IF p_named && addresses(p_me, p_c, v_role) THEN
-            v_bits := v_bits | party_of_roles(ARRAY[v_role], p_relation);
+            v_bits := v_bits | role_bits(ARRAY[v_role], p_relation);
         END IF;
     END LOOP;
     RETURN v_bits;
@@ -72,7 +72,7 @@ DECLARE
 BEGIN
     FOREACH v_role IN ARRAY p_me.roles LOOP
         IF v_role IN ('supervisor', 'leader', 'community', 'grid_worker') AND may_check(p_me, p_c, v_role) THEN
-            v_bits := v_bits | party_of_roles(ARRAY[v_role], 'check');
+            v_bits := v_bits | role_bits(ARRAY[v_role], 'check');
         END IF;
     END LOOP;
     RETURN v_bits;
@@ -96,7 +96,7 @@ RETURN CASE WHEN (p_me).person_id IS NULL THEN (p_me).bits ELSE (p_me).bits
     | CASE WHEN 'window_clerk' = ANY ((p_me).roles) AND (p_c).created_role = 'window_clerk'
             AND (p_c).created_org = (p_me).org THEN party('window_clerk:window') ELSE 0 END
     | CASE WHEN (p_me).person_id = ANY ((p_c).reporters) AND (p_me).person_id <> ALL ((p_c).withdrawn)
-        THEN party_of_roles((p_me).roles, 'reporter') ELSE 0 END
+        THEN role_bits((p_me).roles, 'reporter') ELSE 0 END
     | CASE WHEN (p_c).state = 'checking' THEN checks_as(p_me, p_c) ELSE 0 END
     | CASE WHEN (p_c).plan_parties <> '{}' THEN named_as(p_me, p_c, (p_c).plan_parties, 'step') ELSE 0 END
     | CASE WHEN (p_c).supervised <> '{}' THEN named_as(p_me, p_c, (p_c).supervised, 'addressee') ELSE 0 END

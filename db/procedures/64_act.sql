@@ -4,7 +4,7 @@
 CREATE FUNCTION is_stale(p_if_match bigint[], p_version bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN p_if_match IS NOT NULL AND p_version <> ALL (p_if_match);
 
-CREATE FUNCTION version_detail(p_version bigint) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION version_detail(p_version bigint) RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
 RETURN jsonb_build_object('version', p_version);
 
 -- The case, locked; for a merge both, in the order of their ids.

@@ -25,12 +25,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION party(text[]) IS 'The bits of these parties; none for one that no table names.';
 
--- Each role that a relation is asked of, as bits.
-CREATE FUNCTION party_of_roles(p_roles text[], p_relation text) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+-- What the roles are by themselves (relation ''), or in a relation to a row: expressions made from the table, of which the
+-- planner keeps the terms of the relation that is asked for.
+DO $do$
 BEGIN
-    RETURN (SELECT coalesce(bit_or(p.bits), 0) FROM unnest(p_roles) AS r (role)
-        JOIN machine_parties p ON p.party = r.role || ':' || p_relation);
-END $$;
+    EXECUTE format($f$
+        CREATE FUNCTION role_bits(p_roles text[], p_relation text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+        RETURN %s $f$, (
+            SELECT string_agg(format('CASE WHEN p_relation = %L AND %L = ANY (p_roles) THEN %s ELSE 0 END',
+                split_part(p.party, ':', 2), split_part(p.party, ':', 1), p.bits), ' | ' ORDER BY p.party)
+            FROM machine_parties p WHERE p.party !~ '^[+]'));
+END $do$;
+COMMENT ON FUNCTION role_bits(text[], text) IS 'The bits of these roles in a relation';
 
 CREATE FUNCTION guards_at(p_guards text[], p_stage integer) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 BEGIN

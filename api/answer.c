@@ -64,8 +64,7 @@ static void refuse_internal(struct request *request, const char *note)
     problem_fill(request, "internal", /* detail= */ NULL, 0, /* pointer= */ NULL);
 }
 
-static struct encoding encoding_of(const struct request *request, const struct binding *binding,
-                                   const PGresult *result)
+static struct encoding encoding_of(const struct request *request, const struct binding *binding, const PGresult *result)
 {
     const struct worker *worker = request->worker;
 

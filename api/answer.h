@@ -7,9 +7,9 @@
 
 enum answered { ANSWER_FULL, ANSWER_EMPTY_LIST, ANSWER_WANTS_NAMES };
 
-/* Fills the reply and does not finish it: a list without items may be kept back by who waits for one. ANSWER_WANTS_NAMES:
- * nothing is filled, the worker's names of the street are not the edition that the rows ask for; with request->named they
- * do as they are. */
+/* Fills the reply and does not finish it: a list without items may be kept back by who waits for one.
+ * ANSWER_WANTS_NAMES: nothing is filled, the worker's names of the street are not the edition that the rows ask for;
+ * with request->named they do as they are. */
 enum answered answer_fill(struct request *request, const PGresult *result);
 
 /* The edition of names that the rows ask for; 0 when they ask for none. */

@@ -157,8 +157,7 @@ int encode_row(const struct binding *binding, const PGresult *result, int row, c
                struct buffer *out)
 {
     const struct encoder *encoder = binding->operation->encoder;
-    const struct row context = {
-        .binding = binding, .result = result, .number = row, .encoding = encoding, .out = out};
+    const struct row context = {.binding = binding, .result = result, .number = row, .encoding = encoding, .out = out};
     int r;
 
     if (encoder == NULL || PQnfields(result) != binding->n_columns)

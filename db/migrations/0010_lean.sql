@@ -60,19 +60,21 @@ CREATE INDEX tickets_ended_due ON tickets (tenant, (coalesce(finish_due_at, 'inf
 ALTER TABLE tenants ADD COLUMN names_version bigint NOT NULL DEFAULT 1;
 COMMENT ON COLUMN tenants.names_version IS 'Counts changes of names; every reply that shows some says which it wants.';
 
--- Somebody in the field keeps seeing what they worked on: found by the person, as what they handle is.
+-- Somebody in the field keeps seeing what they worked on: found by the person, in the order of the list.
 CREATE TABLE case_workers (
     tenant text NOT NULL,
     person_id uuid NOT NULL,
+    received_at timestamptz NOT NULL,
     case_id uuid NOT NULL,
-    PRIMARY KEY (tenant, person_id, case_id)
+    PRIMARY KEY (tenant, person_id, received_at, case_id)
 );
 SELECT spread('case_workers');
 COMMENT ON TABLE case_workers IS 'Derived: cases.workers of grid workers and communities, by the person.';
 COMMENT ON COLUMN case_workers.tenant IS 'The subdistrict.';
 COMMENT ON COLUMN case_workers.person_id IS 'Who worked on it.';
+COMMENT ON COLUMN case_workers.received_at IS 'Of the case.';
 COMMENT ON COLUMN case_workers.case_id IS 'The case.';
-INSERT INTO case_workers (tenant, person_id, case_id)
-SELECT c.tenant, w.person_id, c.id FROM cases c CROSS JOIN LATERAL unnest(c.workers) AS w (person_id)
+INSERT INTO case_workers (tenant, person_id, received_at, case_id)
+SELECT c.tenant, w.person_id, c.received_at, c.id FROM cases c CROSS JOIN LATERAL unnest(c.workers) AS w (person_id)
 JOIN people p ON p.tenant = c.tenant AND p.id = w.person_id AND p.roles && '{grid_worker,community}'
 ON CONFLICT DO NOTHING;

@@ -1,2 +1,2 @@
 -- What ticket_columns.sql needs beside t, c, m and n.
-CROSS JOIN LATERAL (SELECT has_reporter(c) AS has, sees_reporter(m, c) AS sees OFFSET 0) AS i
+CROSS JOIN LATERAL (SELECT ticket_eyes(m, t, c) AS e OFFSET 0) AS i

@@ -32,80 +32,68 @@ BEGIN
 END $$;
 
 -- Where somebody works, within what the token names. Only for roles that have an area: nobody else pays for it.
-CREATE TYPE field AS (
-    areas text[],
-    grids text[],
-    grid_communities text[]
-);
-
-CREATE FUNCTION field_of(p_tenant text, p_person uuid, p_roles text[], p_scope text[]) RETURNS field
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION me_placed(INOUT p_me actor, p_person people) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    v_person people;
-    v_held text[];
-    f field;
+    v_held text[] := areas_held(p_person, p_me.roles);
 BEGIN
-    SELECT * INTO v_person FROM people p WHERE p.tenant = p_tenant AND p.id = p_person;
-    v_held := areas_held(v_person, p_roles);
-    f.areas := ARRAY(
+    p_me.areas := ARRAY(
         SELECT a.code FROM areas a
-        WHERE a.tenant = p_tenant AND a.path && v_held AND (p_scope IS NULL OR a.code = ANY (p_scope)));
-    f.grids := '{}';
-    f.grid_communities := '{}';
-    IF 'grid_worker' = ANY (p_roles) THEN
+        WHERE a.tenant = p_me.tenant AND a.path && v_held AND (p_me.scope IS NULL OR a.code = ANY (p_me.scope)));
+    IF 'grid_worker' = ANY (p_me.roles) THEN
         SELECT coalesce(array_agg(DISTINCT a.code), '{}'), coalesce(array_agg(DISTINCT a.community_code), '{}')
-        INTO f.grids, f.grid_communities
+        INTO p_me.grids, p_me.grid_communities
         FROM grid_assignments g JOIN areas a ON a.tenant = g.tenant AND a.code = g.grid_code
-        WHERE g.tenant = p_tenant AND g.person_id = p_person
-            AND daterange(g.valid_from, g.valid_to, '[)') @> clock_timestamp()::date AND a.code = ANY (f.areas);
+        WHERE g.tenant = p_me.tenant AND g.person_id = p_person.id
+            AND daterange(g.valid_from, g.valid_to, '[)') @> clock_timestamp()::date AND a.code = ANY (p_me.areas);
     END IF;
-    RETURN f;
 END $$;
 
--- One row, whoever calls; the planner takes it into the statement that asks, so a read costs one look at people and no call.
--- A citizen is known from the first write on; until then a valid token for a street that exists is enough. OFFSET 0 keeps
--- the planner from working a member out wherever it is used.
-CREATE FUNCTION caller(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[])
-RETURNS SETOF actor LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 AS $$
-    SELECT p_tenant, q.id, p_actor, coalesce(q.name, ''), q.roles,
-        CASE WHEN p_org IS NULL OR p_org = q.organisation_code THEN q.organisation_code END,
-        coalesce((q.field).areas, '{}'), CASE WHEN 'leader' = ANY (q.roles) THEN q.posts ELSE '{}' END,
-        coalesce(q.head, false),
-        CASE WHEN q.id IS NULL AND q.roles = '{}' THEN 'unknown_subject'
-            WHEN NOT q.active THEN 'subject_inactive'
-            WHEN NOT q.roles && p_op_roles THEN 'insufficient_role' END,
-        q.scope, coalesce((q.field).grids, '{}'), coalesce((q.field).grid_communities, '{}'), role_bits(q.roles, ''),
-        q.names_version
-    FROM (
-        SELECT r.*, CASE WHEN r.roles && '{grid_worker,community}' THEN field_of(p_tenant, r.id, r.roles, r.scope) END AS field
-        FROM (
-            SELECT p.id, p.name, p.organisation_code, p.posts, p.head, t.names_version,
-                p.active IS NOT FALSE AND coalesce(t.active, false) AS active,
-                CASE WHEN NOT coalesce(t.active, false) OR p.active IS FALSE THEN '{}'
-                    WHEN p.id IS NULL THEN CASE WHEN 'citizen' = ANY (p_roles) THEN '{citizen}'::text[] ELSE '{}' END
-                    WHEN p_roles <@ p.roles THEN p_roles
-                    ELSE ARRAY(SELECT u.role FROM unnest(p_roles) AS u (role) WHERE u.role = ANY (p.roles)) END AS roles,
-                CASE WHEN p_areas IS NOT NULL THEN areas_below(p_tenant, p_areas) END AS scope
-            FROM (VALUES (1)) AS one
-            LEFT JOIN tenants t ON t.tenant = p_tenant
-            LEFT JOIN people p ON p.tenant = p_tenant AND p.subject = p_actor
-            OFFSET 0
-        ) AS r
-        OFFSET 0
-    ) AS q
-    OFFSET 0
-$$;
-COMMENT ON FUNCTION caller(text, text, text[], text[], text, text[]) IS 'The caller''s effective rights, or why there are none';
+CREATE FUNCTION roles_in_both(p_roles text[], p_others text[]) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN ARRAY(SELECT u.role FROM unnest(p_roles) AS u (role) WHERE u.role = ANY (p_others));
+END $$;
 
+-- A citizen is known from the first write on; until then a valid token for a street that exists is enough.
+CREATE FUNCTION roles_of(p_person people, p_roles text[]) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN (p_person).id IS NULL THEN CASE WHEN 'citizen' = ANY (p_roles) THEN '{citizen}'::text[] ELSE '{}' END
+    WHEN NOT (p_person).active THEN '{}'
+    WHEN p_roles <@ (p_person).roles THEN p_roles
+    ELSE roles_in_both(p_roles, (p_person).roles) END;
+
+-- Every request begins here: two rows are looked at, and few expressions are worked out for most.
 CREATE FUNCTION me(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[])
 RETURNS actor LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v_me actor;
+    v_street tenants;
+    v_person people;
 BEGIN
-    SELECT * INTO v_me FROM caller(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    SELECT * INTO v_street FROM tenants t WHERE t.tenant = p_tenant AND t.active;
+    SELECT * INTO v_person FROM people p WHERE p.tenant = v_street.tenant AND p.subject = p_actor;
+    v_me := (p_tenant, v_person.id, p_actor, coalesce(v_person.name, ''), roles_of(v_person, p_roles),
+        CASE WHEN p_org IS NULL OR p_org = v_person.organisation_code THEN v_person.organisation_code END,
+        '{}', '{}', coalesce(v_person.head, false), NULL, NULL, '{}', '{}', 0, v_street.names_version)::actor;
+    IF v_street.tenant IS NULL OR v_person.id IS NULL AND v_me.roles = '{}' THEN
+        v_me.roles := '{}';
+        v_me.refusal := 'unknown_subject';
+    ELSIF v_person.id IS NOT NULL AND NOT v_person.active THEN
+        v_me.refusal := 'subject_inactive';
+    ELSIF NOT v_me.roles && p_op_roles THEN
+        v_me.refusal := 'insufficient_role';
+    END IF;
+    v_me.bits := role_bits(v_me.roles, '');
+    IF p_areas IS NOT NULL THEN
+        v_me.scope := areas_below(p_tenant, p_areas);
+    END IF;
+    IF v_me.roles && '{grid_worker,community,leader}' THEN
+        v_me.posts := CASE WHEN 'leader' = ANY (v_me.roles) THEN v_person.posts ELSE '{}' END;
+        IF v_me.roles && '{grid_worker,community}' THEN
+            v_me := me_placed(v_me, v_person);
+        END IF;
+    END IF;
     RETURN v_me;
 END $$;
-COMMENT ON FUNCTION me(text, text, text[], text[], text, text[]) IS 'The same for procedures';
+COMMENT ON FUNCTION me(text, text, text[], text[], text, text[]) IS 'The caller''s effective rights, or why there are none';
 
 -- Called by writes once nothing refuses any more: a citizen's first write makes the person.
 CREATE FUNCTION me_known(INOUT p_me actor) LANGUAGE plpgsql AS $$

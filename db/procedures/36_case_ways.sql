@@ -105,10 +105,10 @@ CREATE FUNCTION cases_worked(p_me actor, f case_filter, p_from place, p_limit in
 RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN QUERY
-    (SELECT c.received_at, c.id, false FROM case_workers w JOIN cases c ON c.tenant = w.tenant AND c.id = w.case_id
-    WHERE w.tenant = p_me.tenant AND w.person_id = p_me.person_id AND (c.received_at, c.id) < (p_from.key, p_from.id)
+    (SELECT w.received_at, w.case_id, false FROM case_workers w JOIN cases c ON c.tenant = w.tenant AND c.id = w.case_id
+    WHERE w.tenant = p_me.tenant AND w.person_id = p_me.person_id AND (w.received_at, w.case_id) < (p_from.key, p_from.id)
         AND case_in_sight(p_me, c) AND case_fits(p_me, f, c, p_now)
-    ORDER BY c.received_at DESC, c.id DESC LIMIT p_limit)
+    ORDER BY w.received_at DESC, w.case_id DESC LIMIT p_limit)
     UNION ALL
     (SELECT c.received_at, c.id, false FROM cases c
     WHERE c.tenant = p_me.tenant AND c.ended IS NULL AND c.state = 'checking'
@@ -328,7 +328,7 @@ BEGIN
     RETURN list_found(
         CASE WHEN v_feed.on_feed THEN case_feed_page(p_me, f, v_feed.after, p_limit, p_now)
             ELSE case_page(p_me, f, p_sort, p_cursor, p_limit, p_now) END,
-        CASE WHEN p_count = 'exact' THEN cardinality((case_page(p_me, f, p_sort, NULL, 10001, p_now)).ids) END);
+        CASE WHEN p_count = 'exact' THEN coalesce(cardinality((case_page(p_me, f, p_sort, NULL, 10001, p_now)).ids), 0) END);
 END $$;
 COMMENT ON FUNCTION case_list(actor, case_filter, timestamptz, text, text, integer, text, timestamptz) IS
     'Which cases a page of the list shows; counted to one above 10,000';

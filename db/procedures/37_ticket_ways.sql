@@ -187,7 +187,7 @@ BEGIN
     RETURN list_found(
         CASE WHEN v_feed.on_feed THEN ticket_feed_page(p_me, f, v_feed.after, p_limit, p_now)
             ELSE ticket_page(p_me, f, p_sort, p_cursor, p_limit, p_now) END,
-        CASE WHEN p_count = 'exact' THEN cardinality((ticket_page(p_me, f, p_sort, NULL, 10001, p_now)).ids) END);
+        CASE WHEN p_count = 'exact' THEN coalesce(cardinality((ticket_page(p_me, f, p_sort, NULL, 10001, p_now)).ids), 0) END);
 END $$;
 COMMENT ON FUNCTION ticket_list(actor, ticket_filter, timestamptz, text, text, integer, text, timestamptz) IS
     'Which tickets a page of the list shows; counted to one above 10,000';

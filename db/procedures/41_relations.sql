@@ -78,29 +78,48 @@ BEGIN
     RETURN v_bits;
 END $$;
 
--- One expression over the row: a list of two hundred cases takes it in, and calls functions only where one waits for a
--- check, has steps or is supervised. A bit that no role of the caller's goes with is set in no table either.
-CREATE FUNCTION case_bits(p_me actor, p_c cases) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN (p_me).person_id IS NULL THEN (p_me).bits ELSE (p_me).bits
-    | CASE WHEN NOT 'grid_worker' = ANY ((p_me).roles) THEN 0
-        ELSE CASE WHEN (p_c).area = ANY ((p_me).grids) THEN party('grid_worker:area', 'grid_worker:reach')
-                WHEN (p_c).area IS NULL THEN party('grid_worker:reach') ELSE 0 END
-            | CASE WHEN (p_c).handler = (p_me).person_id THEN party('grid_worker:handler') ELSE 0 END END
-    | CASE WHEN NOT 'community' = ANY ((p_me).roles) THEN 0
-        ELSE CASE WHEN (p_c).area = ANY ((p_me).areas) THEN party('community:area', 'community:reach')
-                WHEN (p_c).area IS NULL THEN party('community:reach') ELSE 0 END
-            | CASE WHEN (p_c).handler = (p_me).person_id THEN party('community:handler') ELSE 0 END END
-    | CASE WHEN NOT 'department' = ANY ((p_me).roles) THEN 0
-        ELSE CASE WHEN (p_c).lead_org = (p_me).org THEN party('department:lead') ELSE 0 END
-            | CASE WHEN (p_me).org = ANY ((p_c).open_orgs) THEN party('department:open') ELSE 0 END END
-    | CASE WHEN 'window_clerk' = ANY ((p_me).roles) AND (p_c).created_role = 'window_clerk'
-            AND (p_c).created_org = (p_me).org THEN party('window_clerk:window') ELSE 0 END
-    | CASE WHEN (p_me).person_id = ANY ((p_c).reporters) AND (p_me).person_id <> ALL ((p_c).withdrawn)
-        THEN role_bits((p_me).roles, 'reporter') ELSE 0 END
-    | CASE WHEN (p_c).state = 'checking' THEN checks_as(p_me, p_c) ELSE 0 END
-    | CASE WHEN (p_c).plan_parties <> '{}' THEN named_as(p_me, p_c, (p_c).plan_parties, 'step') ELSE 0 END
-    | CASE WHEN (p_c).supervised <> '{}' THEN named_as(p_me, p_c, (p_c).supervised, 'addressee') ELSE 0 END
-    | CASE WHEN (p_c).level = 'major' THEN party('+major') ELSE 0 END END;
+CREATE FUNCTION field_bits(p_me actor, p_c cases) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN (p_c).area IS NULL THEN role_bits((p_me).roles, 'reach') ELSE 0 END
+    | CASE WHEN (p_c).area = ANY ((p_me).grids) THEN party('grid_worker:area', 'grid_worker:reach') ELSE 0 END
+    | CASE WHEN 'community' = ANY ((p_me).roles) AND (p_c).area = ANY ((p_me).areas)
+        THEN party('community:area', 'community:reach') ELSE 0 END
+    | CASE WHEN (p_c).handler = (p_me).person_id THEN role_bits((p_me).roles, 'handler') ELSE 0 END;
+
+-- Step by step, so that only what may hold is looked at.
+CREATE FUNCTION case_bits(p_me actor, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    b bigint := p_me.bits;
+BEGIN
+    IF p_me.person_id IS NULL THEN
+        RETURN b;
+    END IF;
+    IF b & party('grid_worker', 'community') <> 0 THEN
+        b := b | field_bits(p_me, p_c);
+    END IF;
+    IF b & party('department') <> 0 THEN
+        b := b | CASE WHEN p_c.lead_org = p_me.org THEN party('department:lead') ELSE 0 END
+            | CASE WHEN p_me.org = ANY (p_c.open_orgs) THEN party('department:open') ELSE 0 END;
+    END IF;
+    IF b & party('window_clerk') <> 0 AND p_c.created_role = 'window_clerk' AND p_c.created_org = p_me.org THEN
+        b := b | party('window_clerk:window');
+    END IF;
+    IF p_me.person_id = ANY (p_c.reporters) AND p_me.person_id <> ALL (p_c.withdrawn) THEN
+        b := b | role_bits(p_me.roles, 'reporter');
+    END IF;
+    IF p_c.state = 'checking' THEN
+        b := b | checks_as(p_me, p_c);
+    END IF;
+    IF p_c.plan_parties <> '{}' THEN
+        b := b | named_as(p_me, p_c, p_c.plan_parties, 'step');
+    END IF;
+    IF p_c.supervised <> '{}' THEN
+        b := b | named_as(p_me, p_c, p_c.supervised, 'addressee');
+    END IF;
+    IF p_c.level = 'major' THEN
+        b := b | party('+major');
+    END IF;
+    RETURN b;
+END $$;
 COMMENT ON FUNCTION case_bits(actor, cases) IS 'What the caller is to the case: bits of machine_parties.';
 
 CREATE FUNCTION case_allowed_actions(p_me actor, p_case cases) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
@@ -117,20 +136,27 @@ BEGIN
     RETURN (SELECT NOT k.on_scene FROM categories k WHERE k.tenant = p_tenant AND k.code = p_category);
 END $$;
 
-CREATE FUNCTION ticket_bits(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (p_me).bits
-    | CASE WHEN 'department' = ANY ((p_me).roles) AND (p_t).organisation = (p_me).org
-        THEN party('department:own')
+CREATE FUNCTION ticket_bits(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    b bigint := p_me.bits;
+BEGIN
+    IF b & party('department') <> 0 AND p_t.organisation = p_me.org THEN
+        b := b | party('department:own')
             | CASE WHEN may_be_called(p_t, p_c) THEN party('department:caller') ELSE 0 END
-            | CASE WHEN (p_t).supervised THEN party('department:supervised') ELSE 0 END
-        ELSE 0 END
-    | CASE WHEN (p_me).person_id <> ALL ((p_t).workers)
-        THEN CASE WHEN 'dispatcher' = ANY ((p_me).roles) THEN party('dispatcher:apart') ELSE 0 END
-            | CASE WHEN 'community' = ANY ((p_me).roles) AND (p_c).area = ANY ((p_me).areas)
-                THEN party('community:apart') ELSE 0 END
-        ELSE 0 END
-    | CASE WHEN (p_c).state <> 'suspended' OR (p_t).role = 'assist' THEN party('+recallable') ELSE 0 END
-    | CASE WHEN (p_t).state = 'signed' AND starts_remote((p_c).tenant, (p_c).category) THEN party('+remote') ELSE 0 END;
+            | CASE WHEN p_t.supervised THEN party('department:supervised') ELSE 0 END;
+    END IF;
+    IF b & party('dispatcher', 'community') <> 0 AND p_me.person_id <> ALL (p_t.workers) THEN
+        b := b | CASE WHEN b & party('dispatcher') <> 0 THEN party('dispatcher:apart') ELSE 0 END
+            | CASE WHEN b & party('community') <> 0 AND p_c.area = ANY (p_me.areas) THEN party('community:apart') ELSE 0 END;
+    END IF;
+    IF p_c.state <> 'suspended' OR p_t.role = 'assist' THEN
+        b := b | party('+recallable');
+    END IF;
+    IF p_t.state = 'signed' AND starts_remote(p_c.tenant, p_c.category) THEN
+        b := b | party('+remote');
+    END IF;
+    RETURN b;
+END $$;
 COMMENT ON FUNCTION ticket_bits(actor, tickets, cases) IS 'What the caller is to the ticket: bits of machine_parties.';
 
 CREATE FUNCTION ticket_allowed_actions(p_me actor, p_ticket tickets, p_case cases) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE

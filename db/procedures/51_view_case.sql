@@ -2,6 +2,80 @@
 -- it in their own text, where the planner sees through it; here it is set up once in a session. What few cases have is
 -- behind a number of the row that says whether there is any.
 
+-- What of a case is another for each reader. Step by step: most readers and most cases need few of these steps.
+CREATE TYPE case_eyes AS (
+    tickets text, -- all, own or none
+    reporter_name text, reporter_phone text, reporter_anonymous boolean, reporter_private boolean, reporter_contactable boolean,
+    handler party, contact party, first party,
+    plan plan_shown,
+    bits bigint
+);
+
+CREATE FUNCTION eyes_reporter(INOUT e case_eyes, m actor, c cases) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    v_own reporter_shown;
+    v_full boolean;
+BEGIN
+    IF owns_report(m, c) THEN
+        v_own := own_reporter(m, c);
+        e.reporter_name := v_own.name;
+        e.reporter_phone := v_own.phone;
+        e.reporter_anonymous := v_own.anonymous;
+        e.reporter_private := v_own.private;
+        e.reporter_contactable := v_own.contactable;
+    ELSIF has_reporter(c) THEN
+        e.reporter_anonymous := c.reporter_anonymous;
+        e.reporter_private := c.reporter_private;
+        e.reporter_contactable := c.reporter_contactable;
+        IF NOT c.reporter_anonymous THEN
+            v_full := sees_reporter(m, c);
+            e.reporter_name := CASE WHEN v_full THEN c.reporter_name ELSE mask_name(c.reporter_name) END;
+            e.reporter_phone := CASE WHEN v_full THEN c.reporter_phone ELSE mask_phone(c.reporter_phone) END;
+        END IF;
+    END IF;
+END $$;
+
+-- Their names are the encoder's to add.
+CREATE FUNCTION eyes_party(m actor, p_person uuid) RETURNS party LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    IF p_person IS NULL THEN
+        RETURN NULL;
+    ELSIF sees_staff(m) THEN
+        RETURN ('person', p_person::text, NULL)::party;
+    END IF;
+    RETURN person_party(m, p_person);
+END $$;
+
+CREATE FUNCTION case_eyes(m actor, c cases) RETURNS case_eyes LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    e case_eyes;
+BEGIN
+    IF c.id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    e := eyes_reporter(e, m, c);
+    e.tickets := tickets_in_sight(m, c);
+    IF c.state IN ('whistled', 'handling') THEN
+        e.handler := CASE WHEN c.lead_org IS NOT NULL THEN ('organisation', c.lead_org, NULL)::party END;
+    ELSIF c.handler IS NOT NULL THEN
+        e.handler := eyes_party(m, c.handler);
+    END IF;
+    IF c.first_contact IS NOT NULL THEN
+        e.contact := eyes_party(m, c.first_contact);
+    END IF;
+    IF c.first_handler_org IS NOT NULL THEN
+        e.first := ('organisation', c.first_handler_org, NULL)::party;
+    ELSIF c.first_handler IS NOT NULL THEN
+        e.first := eyes_party(m, c.first_handler);
+    END IF;
+    IF c.level = 'major' OR c.plan_request IS NOT NULL THEN
+        e.plan := case_plan(m, c);
+    END IF;
+    e.bits := case_bits(m, c);
+    RETURN e;
+END $$;
+COMMENT ON FUNCTION case_eyes(actor, cases) IS 'The case as this reader may see it: what is not the row''s own';
+
 -- The columns with an underscore steer the reply; a refusal is a row with nothing else.
 CREATE TYPE case_reply AS (
     _code text, _pointer text, _detail jsonb, _version bigint, _location text, _replayed boolean, _names bigint, _masked boolean,

@@ -6,7 +6,8 @@ BEGIN
     IF (w.me).person_id <> ALL ((w.c).workers) THEN
         w.c.workers := (w.c).workers || (w.me).person_id;
         IF w.role IN ('grid_worker', 'community') THEN
-            INSERT INTO case_workers (tenant, person_id, case_id) VALUES ((w.c).tenant, (w.me).person_id, (w.c).id)
+            INSERT INTO case_workers (tenant, person_id, received_at, case_id)
+            VALUES ((w.c).tenant, (w.me).person_id, (w.c).received_at, (w.c).id)
             ON CONFLICT DO NOTHING;
         END IF;
     END IF;

@@ -43,8 +43,8 @@ BEGIN
     v.c.arrived_at := (SELECT min(a.at) FROM arrivals a WHERE a.tenant = p_from.tenant AND a.case_id = (v.c).id);
     v.c.workers := ARRAY(SELECT unnest((v.c).workers)
         UNION SELECT a.person_id FROM arrivals a WHERE a.tenant = p_from.tenant AND a.case_id = (v.c).id);
-    INSERT INTO case_workers (tenant, person_id, case_id)
-    SELECT DISTINCT a.tenant, a.person_id, a.case_id FROM arrivals a
+    INSERT INTO case_workers (tenant, person_id, received_at, case_id)
+    SELECT DISTINCT a.tenant, a.person_id, (v.c).received_at, a.case_id FROM arrivals a
     WHERE a.tenant = p_from.tenant AND a.case_id = (v.c).id AND a.role IN ('grid_worker', 'community')
     ON CONFLICT DO NOTHING;
 END $$;
@@ -60,6 +60,9 @@ BEGIN
     WHERE c.tenant = p_from.tenant AND c.merged_into = p_from.id;
     v := case_to(v, 'merge', '=', v.body ->> 'reason', jsonb_build_object('from', p_from.id));
     IF p_from.received_at < (v.c).received_at THEN
+        UPDATE case_workers w SET received_at = p_from.received_at
+        WHERE w.tenant = p_from.tenant AND w.person_id = ANY ((v.c).workers) AND w.received_at = (v.c).received_at
+            AND w.case_id = (v.c).id;
         v.c.received_at := p_from.received_at;
         IF (v.c).round = 1 THEN
             v.c.round_started_at := p_from.received_at;

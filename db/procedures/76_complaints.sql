@@ -21,7 +21,7 @@ COMMENT ON FUNCTION complaint_in_sight(actor, complaints) IS 'Whether the compla
 
 -- Nobody decides a complaint of their own or about their own work.
 CREATE FUNCTION complaint_bars(p_person uuid, k complaints, p_case cases, p_against text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(p_person IN ((k).person_id, (p_case).handler) OR p_person = ANY ((p_case).workers)
     OR p_against = 'person:' || p_person, false);
 

@@ -34,11 +34,15 @@ CREATE FUNCTION admin_ends(w admin_work) RETURNS boolean LANGUAGE sql IMMUTABLE 
 RETURN coalesce((w.old -> 'active') = 'true' AND (w.new -> 'active') = 'false', false);
 COMMENT ON FUNCTION admin_ends(admin_work) IS 'Whether what was active will not be';
 
-CREATE FUNCTION street_today(p_tenant text, p_now timestamptz) RETURNS date LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (p_now AT TIME ZONE (SELECT t.zone FROM tenants t WHERE t.tenant = p_tenant))::date;
+CREATE FUNCTION street_today(p_tenant text, p_now timestamptz) RETURNS date LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (p_now AT TIME ZONE (SELECT t.zone FROM tenants t WHERE t.tenant = p_tenant))::date;
+END $$;
 
-CREATE FUNCTION texts(p_array jsonb) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY(SELECT jsonb_array_elements_text(p_array));
+CREATE FUNCTION texts(p_array jsonb) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN ARRAY(SELECT jsonb_array_elements_text(p_array));
+END $$;
 COMMENT ON FUNCTION texts(jsonb) IS 'An array of strings as an array';
 
 -- Documents

@@ -37,7 +37,7 @@ def put_case(connection, dice: random.Random, at) -> None:
         workers=workers, organisations=seeing, policy_version=1, received_at=at,
         round_started_at=at, state_at=at, updated_at=at)
     for worker in workers:
-        put(connection, "case_workers", tenant=TENANT, person_id=worker, case_id=case)
+        put(connection, "case_workers", tenant=TENANT, person_id=worker, received_at=at, case_id=case)
     for n, reporter in enumerate(reporters, start=1):
         put(connection, "case_reporters", tenant=TENANT, case_id=case, n=n, person_id=reporter, at=at)
     put(connection, "whistles", tenant=TENANT, id=case, case_id=case, kind="everyday", round=1, blown_at=at,
@@ -66,7 +66,7 @@ def crowd(owner_url, request):
 
 
 LISTED = """
-    SELECT unnest(l.ids) FROM caller(%(tenant)s, %(subject)s, %(roles)s, %(all)s, NULL, %(areas)s::text[]) AS m
+    SELECT unnest(l.ids) FROM me(%(tenant)s, %(subject)s, %(roles)s, %(all)s, NULL, %(areas)s::text[]) AS m
     CROSS JOIN LATERAL {kind}_list(m, NULL, NULL, '{sort}', NULL, 100000, NULL, clock_timestamp()) AS l"""
 ME = "(SELECT me(%(tenant)s, %(subject)s, %(roles)s, %(all)s, NULL, %(areas)s::text[]) AS me) AS m"
 RULES = {

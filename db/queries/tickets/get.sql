@@ -1,7 +1,7 @@
 -- @tenant @actor @roles @op_roles @org @areas · @ticket_id @now
 SELECT coalesce(m.refusal, CASE WHEN t.id IS NULL THEN 'not_found' END) AS _code, t.version AS _version, m.names_version AS _names, masks_staff(m) AS _masked,
 \ir ../../parts/ticket_columns.sql
-FROM caller(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
+FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
 CROSS JOIN (SELECT coalesce(@now, statement_timestamp()) AS now OFFSET 0) AS n
 LEFT JOIN (tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id)
     ON t.tenant = @tenant AND t.id = @ticket_id AND m.refusal IS NULL AND ticket_in_sight(m, t, c)

@@ -14,7 +14,7 @@ FROM (
     SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total AS _total, k.n AS place,
         m.names_version AS _names, masks_staff(m) AS _masked,
 \ir ../../parts/ticket_columns.sql
-    FROM caller(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
+    FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
     CROSS JOIN (SELECT coalesce(@now, statement_timestamp()) AS now OFFSET 0) AS n
     CROSS JOIN LATERAL ticket_list(m,
         ROW(@status, @case, @organisation, @kind, @role, @mine, @overdue, @number)::ticket_filter,

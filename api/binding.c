@@ -152,7 +152,8 @@ static int bind_value(const struct search *search, const struct encode_node *nod
                         fit != NULL ? fit->name : "unknown", type, node->name);
     }
     search->used[column] = true;
-    search->binding->bound[node->slot] = (struct binding_slot){.how = BIND_VALUE, .column = column, .type = type, .beside = -1};
+    search->binding->bound[node->slot] =
+        (struct binding_slot){.how = BIND_VALUE, .column = column, .type = type, .beside = -1};
     return 0;
 }
 

@@ -49,7 +49,7 @@ struct line {
     const struct binding *binding;
     const PGresult *result;
     int row;
-    struct zone *zone;
+    const struct encoding *encoding;
     const struct csv_style *style;
     struct buffer *out;
     bool begun;
@@ -76,7 +76,7 @@ static int add_bare(const struct value *value, struct zone *zone, struct buffer 
 static int add_time(const struct value *value, const struct line *line)
 {
     size_t from = line->out->size;
-    int r = add_bare(value, line->zone, line->out);
+    int r = add_bare(value, line->encoding->zone, line->out);
 
     if (r || line->out->failed || !line->style->local_times || line->out->size < from + LOCAL_TIME)
         return r;
@@ -97,7 +97,7 @@ static int add_list(const struct value *value, const struct line *line)
         buffer_add(&text, ";", text.size ? 1 : 0);
         if (is_text(element.type))
             buffer_add(&text, element.data, element.size);
-        r = is_text(element.type) ? 0 : add_bare(&element, line->zone, &text);
+        r = is_text(element.type) ? 0 : add_bare(&element, line->encoding->zone, &text);
     }
     if (!r)
         csv_text(text.data ? text.data : "", text.size, line->out);
@@ -109,7 +109,7 @@ static int add_list(const struct value *value, const struct line *line)
 static int add_json(const struct value *value, const struct line *line)
 {
     struct buffer text = {.size = 0};
-    int r = value_encode(value, line->zone, &text);
+    int r = value_encode(value, line->encoding->zone, &text);
 
     if (!r)
         csv_text(text.data, text.size, line->out);
@@ -141,25 +141,42 @@ static int add_value(const struct value *value, const struct line *line)
     case PG_TIMESTAMPTZ:
         return add_time(value, line);
     default:
-        return add_bare(value, line->zone, line->out);
+        return add_bare(value, line->encoding->zone, line->out);
     }
 }
 
+static int add_name(const struct line *line, const struct encode_node *node)
+{
+    struct buffer text = {.size = 0};
+    int r = encode_name(line->binding, line->result, line->row, node, line->encoding, &text);
+
+    if (!r)
+        csv_text(text.data ? text.data : "", text.size, line->out);
+    r = r ? r : text.failed ? -ENOMEM : 0;
+    buffer_free(&text);
+    return r;
+}
+
+/* No row for people has offers; what a machine may do next is for the moment, and an export is for keeping. */
 static int add_cell(struct line *line, const struct encode_node *node)
 {
-    int column = line->binding->columns[node->slot];
+    const struct binding_slot *bound = &line->binding->bound[node->slot];
     struct value value = {
-        .type = line->binding->types[node->slot],
-        .data = PQgetvalue(line->result, line->row, column),
-        .size = (size_t)PQgetlength(line->result, line->row, column),
+        .type = bound->type,
+        .data = PQgetvalue(line->result, line->row, bound->column),
+        .size = (size_t)PQgetlength(line->result, line->row, bound->column),
     };
 
     buffer_add(line->out, ",", line->begun ? 1 : 0);
     line->begun = true;
-    if (PQgetisnull(line->result, line->row, column))
+    if (PQgetisnull(line->result, line->row, bound->column))
         return 0;
+    if (bound->how == BIND_NAME)
+        return add_name(line, node);
     /* A statement that was prepared anew may answer other types than it did at start. */
-    return PQftype(line->result, column) != value.type ? -EINVAL : add_value(&value, line);
+    if (bound->how != BIND_VALUE || PQftype(line->result, bound->column) != value.type)
+        return -EINVAL;
+    return add_value(&value, line);
 }
 
 static int add_cells(struct line *line, const struct encode_node *nodes, size_t n)
@@ -172,12 +189,17 @@ static int add_cells(struct line *line, const struct encode_node *nodes, size_t 
     return r;
 }
 
-int csv_row(const struct binding *binding, const PGresult *result, int row, struct zone *zone,
+int csv_row(const struct binding *binding, const PGresult *result, int row, const struct encoding *encoding,
             const struct csv_style *style, struct buffer *out)
 {
     const struct encoder *encoder = binding->operation->encoder;
-    struct line line = {
-        .binding = binding, .result = result, .row = row, .zone = zone, .style = style, .out = out, .begun = false};
+    struct line line = {.binding = binding,
+                        .result = result,
+                        .row = row,
+                        .encoding = encoding,
+                        .style = style,
+                        .out = out,
+                        .begun = false};
     int r;
 
     if (!encoder || PQnfields(result) != binding->n_columns)
@@ -188,7 +210,7 @@ int csv_row(const struct binding *binding, const PGresult *result, int row, stru
 }
 
 /* The column's name, but with dots: names of tables cannot have them, paths of JSON do. */
-static void add_name(const struct encode_node *node, struct buffer *out)
+static void add_head(const struct encode_node *node, struct buffer *out)
 {
     const char *rest = node->column;
 
@@ -212,7 +234,7 @@ static void add_heads(const struct encode_node *nodes, size_t n, const struct cs
         if (style->titles && nodes[i].title)
             csv_text(nodes[i].title, strlen(nodes[i].title), out);
         else
-            add_name(&nodes[i], out);
+            add_head(&nodes[i], out);
     }
 }
 

@@ -10,8 +10,8 @@ struct csv_style {
 };
 
 void csv_header(const struct encoder *encoder, const struct csv_style *style, struct buffer *out);
-/* Returns 0, -ENOMEM, or -EINVAL when a value breaks the contract. */
-int csv_row(const struct binding *binding, const PGresult *result, int row, struct zone *zone,
+/* As encode_row. */
+int csv_row(const struct binding *binding, const PGresult *result, int row, const struct encoding *encoding,
             const struct csv_style *style, struct buffer *out);
 
 /* One cell that holds a text: quoted where it must be, and no formula to any spreadsheet. */

@@ -37,7 +37,7 @@ struct binding_slot {
 struct binding {
     const struct operation *operation;
     struct binding_slot *bound; /* by encode_node.slot */
-    int n_columns;       /* of the statement */
+    int n_columns;              /* of the statement */
     bool has_names;
     int code, pointer, detail, version, location, cursor, total, item, replayed, names, masked;
 };
@@ -68,9 +68,13 @@ struct encoding {
     bool keys_do;                /* what has no name is shown by its key */
 };
 
-/* One object from one row. Returns 0, -ENOMEM, -EINVAL when a value breaks the contract (NULL where required), or -ENOKEY
- * when a key has no name: then the names are not the newest. */
+/* One object from one row. Returns 0, -ENOMEM, -EINVAL when a value breaks the contract (NULL where required), or
+ * -ENOKEY when a key has no name: then the names are not the newest. */
 int encode_row(const struct binding *binding, const PGresult *result, int row, const struct encoding *encoding,
                struct buffer *out);
+
+/* The same for one column that is BIND_NAME, as plain text. Returns 0 or -ENOKEY. */
+int encode_name(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node,
+                const struct encoding *encoding, struct buffer *out);
 
 #endif

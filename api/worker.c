@@ -138,8 +138,8 @@ static int make_parts(struct worker *worker)
     worker->metrics = metrics_new();
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!worker->zone || !worker->waiters || !worker->names || !worker->rates || !worker->metrics || worker->epoll_fd < 0 ||
-        worker->bell_fd < 0)
+    if (!worker->zone || !worker->waiters || !worker->names || !worker->rates || !worker->metrics ||
+        worker->epoll_fd < 0 || worker->bell_fd < 0)
         return -ENOMEM;
     worker->bell_source.ready = bell_rings;
     worker->filer = filer_new(worker->epoll_fd);

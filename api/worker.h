@@ -18,7 +18,7 @@
 #include "wait.h"
 
 struct MHD_Daemon;
-struct export;
+struct exporting;
 struct filer;
 struct names;
 struct wake;
@@ -41,9 +41,9 @@ struct worker {
     struct rates *rates;
     struct metrics *metrics;
     struct filer *filer;
-    unsigned uploads;       /* under way */
-    struct export *exports; /* likewise, whose turn is next comes first */
-    uint64_t now_ms;        /* CLOCK_MONOTONIC at the turn's begin */
+    unsigned uploads;          /* under way */
+    struct exporting *exports; /* likewise, whose turn is next comes first */
+    uint64_t now_ms;           /* CLOCK_MONOTONIC at the turn's begin */
     enum worker_phase phase;
     uint64_t phase_end_ms;
     pthread_t thread;

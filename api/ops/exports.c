@@ -1,5 +1,6 @@
 /* exports.c — all rows that match, as CSV or lines of JSON: one statement after the other, each as soon as the client
  * has taken what the one before found. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -8,14 +9,14 @@
 #include "../bind.h"
 #include "../csv.h"
 #include "../drip.h"
+#include "../names.h"
 #include "../negotiate.h"
 #include "../worker.h"
 #include "ops.h"
 
 enum {
-    MAX_EXPORTS =
-        16,         /* in one worker; a part waits until no other export's runs, so that lists find a connection free */
-    MAX_OF_ONE = 2, /* of one person in one worker */
+    MAX_EXPORTS = 16, /* in one worker; only one has a statement under way, so that lists find a connection free */
+    MAX_OF_ONE = 2,   /* of one person in one worker */
     RETRY_S = 10,
     MAX_PLACE = 96,
     PIECE = 32768,
@@ -33,10 +34,9 @@ enum export_state {
     EXPORT_CUT,
 };
 
-struct export
-{
+struct exporting {
     struct request *request;
-    struct export *next; /* in the worker's list: who has waited longest comes first */
+    struct exporting *next; /* in the worker's list: who has waited longest comes first */
     enum export_state state;
     const struct binding *binding;
     enum form form;
@@ -48,6 +48,7 @@ struct export
     bool begun;  /* the head of the file is written */
     bool placed; /* the part has said where the next begins */
     bool last;   /* or that there is none */
+    bool asked;  /* for names, since the part came */
 };
 
 static const char *parameter(const struct request *request, const char *name)
@@ -79,9 +80,9 @@ bool exports_accepted(const struct request *request)
     return form_of(request) >= 0;
 }
 
-static void list_out(struct export *export)
+static void list_out(struct exporting *export)
 {
-    struct export **place = &export->request->worker->exports;
+    struct exporting **place = &export->request->worker->exports;
 
     while (*place && *place != export)
         place = &(*place)->next;
@@ -89,9 +90,9 @@ static void list_out(struct export *export)
         *place = export->next;
 }
 
-static void list_in(struct export *export)
+static void list_in(struct exporting *export)
 {
-    struct export **place = &export->request->worker->exports;
+    struct exporting **place = &export->request->worker->exports;
 
     while (*place)
         place = &(*place)->next;
@@ -109,9 +110,9 @@ static void ran(struct db_call *call);
 /* The one that has waited longest, unless another runs. */
 static void run_next(struct worker *worker)
 {
-    struct export *next = NULL;
+    struct exporting *next = NULL;
 
-    for (struct export *export = worker->exports; export; export = export->next) {
+    for (struct exporting *export = worker->exports; export; export = export->next) {
         if (export->state == EXPORT_RUNNING)
             return;
         if (export->state == EXPORT_WAITING && !next)
@@ -125,7 +126,7 @@ static void run_next(struct worker *worker)
 }
 
 /* The client waits for the next part. */
-static enum drip_verdict wait_turn(struct export *export)
+static enum drip_verdict wait_turn(struct exporting *export)
 {
     struct worker *worker = export->request->worker;
 
@@ -133,7 +134,8 @@ static enum drip_verdict wait_turn(struct export *export)
         export->request->note = "the service stops";
         return DRIP_CUT;
     }
-    db_call_clear(&export->request->call);
+    PQclear(export->request->kept);
+    export->request->kept = NULL;
     list_out(export);
     list_in(export);
     export->state = EXPORT_WAITING;
@@ -141,7 +143,7 @@ static enum drip_verdict wait_turn(struct export *export)
     return DRIP_WAIT;
 }
 
-static void write_head(struct export *export, struct buffer *out)
+static void write_head(struct exporting *export, struct buffer *out)
 {
     if (export->form != FORM_CSV || export->begun)
         return;
@@ -150,20 +152,33 @@ static void write_head(struct export *export, struct buffer *out)
     csv_header(export->binding->operation->encoder, &export->style, out);
 }
 
-static int write_row(struct export *export, const PGresult *part, struct buffer *out)
+static int write_row(const struct exporting *export, const PGresult *part, const struct encoding *encoding,
+                     struct buffer *out)
 {
-    struct zone *zone = export->request->worker->zone;
     int r;
 
     if (export->form == FORM_CSV)
-        return csv_row(export->binding, part, export->row, zone, &export->style, out);
-    r = encode_row(export->binding, part, export->row, zone, out);
+        return csv_row(export->binding, part, export->row, encoding, &export->style, out);
+    r = encode_row(export->binding, part, export->row, encoding, out);
     buffer_add_text(out, "\n");
     return r;
 }
 
+static void named(struct db_call *call);
+
+/* Their places are taken in the meantime: nobody else's statement runs, and the connection sleeps. */
+static void ask_names(struct exporting *export)
+{
+    struct request *request = export->request;
+
+    export->asked = true;
+    export->state = EXPORT_RUNNING;
+    request->deadline_ms = request->worker->now_ms + request->worker->service->config->request_timeout_ms;
+    request_query(request, "system.names", &request->actor->tenant, named);
+}
+
 /* Each part ends in a row that is none: it says where the next begins, or that there is none. */
-static void take_place(struct export *export, const PGresult *part)
+static void take_place(struct exporting *export, const PGresult *part)
 {
     int column = export->binding->cursor;
 
@@ -174,30 +189,63 @@ static void take_place(struct export *export, const PGresult *part)
     export->values[export->cursor_place] = export->cursor;
 }
 
+/* One row more. 0, or -Exxx with nothing added; a key without a name stands for itself when asking does not help. */
+static int add_row(struct exporting *export, const PGresult *part, struct buffer *out)
+{
+    struct encoding encoding = answer_encoding(export->request, part);
+    size_t from = out->size;
+    int r = write_row(export, part, &encoding, out);
+
+    if (r == -ENOKEY && (export->asked || !answer_wants_names(export->request, r))) {
+        out->size = from;
+        encoding.keys_do = true;
+        r = write_row(export, part, &encoding, out);
+    }
+    if (r)
+        out->size = from;
+    return r;
+}
+
+/* Rows until there is a piece. 0, or what add_row says. */
+static int add_rows(struct exporting *export, struct buffer *out)
+{
+    const PGresult *part = export->request->kept;
+    int n = part ? PQntuples(part) : 0;
+    int r = 0;
+
+    for (; export->row < n && out->size < PIECE && !r; export->row += !r) {
+        if (!PQgetvalue(part, export->row, export->binding->item)[0])
+            take_place(export, part);
+        else
+            r = add_row(export, part, out);
+    }
+    return r;
+}
+
 static enum drip_verdict more(struct request *request, struct buffer *out)
 {
-    struct export *export = request->state;
-    const PGresult *part = request->call.result;
-    int n = part ? PQntuples(part) : 0;
+    struct exporting *export = request->state;
+    int r;
 
     if (export->state == EXPORT_CUT)
         return DRIP_CUT;
     write_head(export, out);
     export->begun = true;
-    for (; export->row < n && out->size < PIECE; export->row++) {
-        if (!PQgetvalue(part, export->row, export->binding->item)[0]) {
-            take_place(export, part);
-        } else if (write_row(export, part, out)) {
-            request->note = "a row does not fit its reply schema";
-            return DRIP_CUT;
-        }
+    r = add_rows(export, out);
+    if (r && r != -ENOKEY) {
+        request->note = "a row does not fit its reply schema";
+        return DRIP_CUT;
     }
-    if (export->row < n || out->size)
+    if (out->size)
         return DRIP_MORE;
+    /* Only now, with the connection asleep until it is there: nobody else may end this request meanwhile. */
+    if (r) {
+        ask_names(export);
+        return DRIP_WAIT;
+    }
     if (export->last)
         return DRIP_END;
     request->note = export->placed ? NULL : "a part says nothing of the next";
-    /* Only now, with the connection asleep until it is there: nobody else may end this request meanwhile. */
     return export->placed ? wait_turn(export) : DRIP_CUT;
 }
 
@@ -222,7 +270,7 @@ static uint64_t until_ms(const struct request *request)
     return request->worker->now_ms + (uint64_t)left_s * 1000;
 }
 
-static void begin_reply(struct export *export)
+static void begin_reply(struct exporting *export)
 {
     struct request *request = export->request;
     const char *name = disposition(request, export->form);
@@ -238,47 +286,73 @@ static void begin_reply(struct export *export)
     request_finish(request);
 }
 
-/* The first part decides about the status. */
-static void answer_first(struct export *export, const struct db_call *call)
+/* Nothing can be said any more where the client would hear it: the stream is cut, and the log says why. */
+static void cut(struct exporting *export, const char *note)
 {
-    const char *code = call->outcome == DB_OK ? answer_code(call->result) : NULL;
-
-    if (call->outcome != DB_OK)
-        request_refuse_outcome(export->request, call);
-    else if (code)
-        request_refuse(export->request, arena_strdup(export->request->arena, code));
-    else
-        begin_reply(export);
+    export->state = EXPORT_CUT;
+    export->request->note = note ? note : "cut";
+    drip_wake(export->request);
 }
 
-/* Nothing can be said any more where the client would hear it: the stream is cut, and the log says why. */
-static void go_on(struct export *export, const struct db_call *call)
+/* What is no part. Before the first one it decides about the status. */
+static void refuse(struct exporting *export, const struct db_call *call, const char *code)
 {
     struct request *request = export->request;
-    const char *code = call->outcome == DB_OK ? answer_code(call->result) : NULL;
 
-    if (call->outcome != DB_OK || code) {
-        export->state = EXPORT_CUT;
-        request->note = code ? arena_strdup(request->arena, code)
-                             : arena_printf(request->arena, "%s %s", call->sqlstate, call->message);
-    }
-    drip_wake(request);
+    if (request->drip)
+        cut(export, code ? arena_strdup(request->arena, code)
+                         : arena_printf(request->arena, "%s %s", call->sqlstate, call->message));
+    else if (code)
+        request_refuse(request, arena_strdup(request->arena, code));
+    else
+        request_refuse_outcome(request, call);
+}
+
+static void go_on(struct exporting *export)
+{
+    struct worker *worker = export->request->worker;
+
+    export->state = EXPORT_IDLE;
+    if (export->request->drip)
+        drip_wake(export->request);
+    else
+        begin_reply(export);
+    run_next(worker);
+}
+
+/* Whether they came or not: by keys, where there is nothing better. */
+static void named(struct db_call *call)
+{
+    struct request *request = call->context;
+    struct worker *worker = request->worker;
+
+    if (call->outcome == DB_OK)
+        (void)names_take(worker->names, request->actor->tenant, answer_edition(request, request->kept), worker->now_ms,
+                         call->result);
+    go_on(request->state);
 }
 
 static void ran(struct db_call *call)
 {
     struct request *request = call->context;
-    struct export *export = request->state;
+    struct exporting *export = request->state;
     struct worker *worker = request->worker;
+    const char *code = call->outcome == DB_OK ? answer_code(call->result) : NULL;
 
     export->state = EXPORT_IDLE;
     export->row = 0;
-    export->placed = false;
-    if (request->drip)
-        go_on(export, call);
+    export->placed = export->asked = false;
+    if (call->outcome != DB_OK || code) {
+        refuse(export, call, code);
+        run_next(worker);
+        return;
+    }
+    request->kept = call->result;
+    call->result = NULL;
+    if (answer_has_edition(request, request->kept))
+        go_on(export);
     else
-        answer_first(export, call);
-    run_next(worker);
+        ask_names(export);
 }
 
 static bool of_same(const struct actor *one, const struct actor *other)
@@ -291,7 +365,7 @@ static const char *no_room(const struct request *request)
 {
     unsigned n = 0, own = 0;
 
-    for (const struct export *export = request->worker->exports; export; export = export->next) {
+    for (const struct exporting *export = request->worker->exports; export; export = export->next) {
         n++;
         own += of_same(export->request->actor, request->actor);
     }
@@ -300,10 +374,10 @@ static const char *no_room(const struct request *request)
     return n >= MAX_EXPORTS || request->worker->phase != WORKER_RUNNING ? "unavailable" : NULL;
 }
 
-static struct export *export_new(struct request *request)
+static struct exporting *export_new(struct request *request)
 {
     const struct statement *statement = request->operation->statement;
-    struct export *export = arena_alloc(request->arena, sizeof *export);
+    struct exporting *export = arena_alloc(request->arena, sizeof *export);
 
     if (!export || bind_arguments(request, statement, &export->values))
         return NULL;
@@ -322,14 +396,18 @@ static struct export *export_new(struct request *request)
 static void headed(struct db_call *call)
 {
     struct request *request = call->context;
+    const char *code = call->outcome == DB_OK ? answer_code(call->result) : NULL;
 
-    answer_first(request->state, call);
+    if (call->outcome != DB_OK || code)
+        refuse(request->state, call, code);
+    else
+        begin_reply(request->state);
 }
 
 void exports_run(struct request *request)
 {
     const char *code = no_room(request);
-    struct export *export = code ? NULL : export_new(request);
+    struct exporting *export = code ? NULL : export_new(request);
 
     if (!export) {
         request_refuse(request, code ? code : "unavailable");
@@ -350,10 +428,10 @@ void exports_run(struct request *request)
 /* The worker stops: who waits for a turn gets none any more, and who comes for one hears it. */
 void exports_stop(struct worker *worker)
 {
-    struct export *next;
+    struct exporting *next;
 
     worker->phase = WORKER_STOPPED;
-    for (struct export *export = worker->exports; export; export = next) {
+    for (struct exporting *export = worker->exports; export; export = next) {
         struct request *request = export->request;
 
         next = export->next;

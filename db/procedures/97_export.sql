@@ -9,14 +9,12 @@ CREATE FUNCTION export_looks() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL S
 -- What an export's statement starts from. The id of NULL at the end is the row that only steers.
 CREATE TYPE export_part AS (
     code text,
-    me actor,
-    now timestamptz,
     ids uuid[],
     place text -- where the next part begins; NULL: this was the last
 );
 
 CREATE FUNCTION export_refused(p_code text) RETURNS export_part LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ROW(p_code, NULL, NULL, ARRAY[NULL::uuid], NULL)::export_part;
+RETURN ROW(p_code, ARRAY[NULL::uuid], NULL)::export_part;
 
 -- In the transaction of the reading: what could not be put on record is not handed out. A part that is read again after a
 -- broken connection finds that the record has moved on, and is not counted twice.
@@ -85,80 +83,89 @@ BEGIN
     RETURN export_period(v, p_tenant, p_table, p_column, p_from, p_to);
 END $$;
 
--- Which rows of a table stand in the next part, and where the one after it begins: a part that is not full has looked at as
--- much as it may, or at everything. Both in one statement: two would not see the same rows. $1 who asks, $2 the filters, $3 the
--- time, $4 and $5 the range, $6 and $7 the period; p_where is put together from fixed texts, as for the lists.
-CREATE FUNCTION export_sql(p_table text, p_alias text, p_where text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN format(
-    'SELECT array_agg(k.id), CASE
+CREATE FUNCTION within_period(p_at timestamptz, p_from timestamptz, p_to timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (p_from IS NULL OR p_at >= p_from) AND (p_to IS NULL OR p_at < p_to);
+
+-- The ids of the next part in order, and where the one after it begins: a part that is not full has looked at as much as it
+-- may, or at everything. Both in one statement: two would not see the same rows.
+CREATE FUNCTION cases_exported(p_me actor, f case_filter, p_range export_range, p_from timestamptz, p_to timestamptz, p_now timestamptz,
+    OUT ids uuid[], OUT next uuid)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    SELECT array_agg(k.id), CASE
         WHEN count(*) = export_rows() THEN (array_agg(k.id))[export_rows()]
-        ELSE (SELECT x.id FROM %1$I AS x WHERE x.tenant = ($1).tenant AND x.id > $4 AND x.id <= $5
-            ORDER BY x.id OFFSET export_looks() - 1 LIMIT 1) END
+        ELSE (SELECT c.id FROM cases c WHERE c.tenant = p_me.tenant AND c.id > p_range.start AND c.id <= p_range.stop
+            ORDER BY c.id OFFSET export_looks() - 1 LIMIT 1) END
+    INTO ids, next
     FROM (
-        SELECT %2$s.id FROM (
-            SELECT * FROM %1$I AS x WHERE x.tenant = ($1).tenant AND x.id > $4 AND x.id <= $5
-            ORDER BY x.id LIMIT export_looks() OFFSET 0
-        ) AS %2$s
-        WHERE %3$s ORDER BY %2$s.id LIMIT export_rows()
-    ) AS k', p_table, p_alias, p_where);
-COMMENT ON FUNCTION export_sql(text, text, text) IS 'The ids of the next part in order, and its last';
-
-CREATE FUNCTION export_found(p_me actor, p_operation text, p_export uuid, p_asked jsonb, p_request text, p_cursor text,
-    p_ids uuid[], p_range export_range, p_now timestamptz)
-RETURNS export_part LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM export_noted(p_me, p_operation, p_export, p_asked, p_request, p_cursor, coalesce(cardinality(p_ids), 0), p_range.start,
-        p_now);
-    RETURN ROW(NULL, p_me, p_now, p_ids || NULL::uuid, export_place(p_range.start, p_range.stop))::export_part;
+        SELECT l.id
+        FROM (SELECT c.id, c FROM cases c WHERE c.tenant = p_me.tenant AND c.id > p_range.start AND c.id <= p_range.stop
+            ORDER BY c.id LIMIT export_looks()) AS l
+        WHERE case_in_sight(p_me, l.c) AND case_fits(p_me, f, l.c, p_now) AND within_period((l.c).received_at, p_from, p_to)
+        ORDER BY l.id LIMIT export_rows()
+    ) AS k;
 END $$;
-COMMENT ON FUNCTION export_found(actor, text, uuid, jsonb, text, text, uuid[], export_range, timestamptz)
-    IS 'The part, put on record; where the range begins is where the next one does';
+COMMENT ON FUNCTION cases_exported(actor, case_filter, export_range, timestamptz, timestamptz, timestamptz) IS 'The cases of the next part';
 
-CREATE FUNCTION export_cases(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
-    p_export uuid, p_request text, p_filter case_filter, p_from timestamptz, p_to timestamptz, p_after uuid, p_cursor text,
-    p_now timestamptz)
+CREATE FUNCTION tickets_exported(p_me actor, f ticket_filter, p_range export_range, p_from timestamptz, p_to timestamptz, p_now timestamptz,
+    OUT ids uuid[], OUT next uuid)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    SELECT array_agg(k.id), CASE
+        WHEN count(*) = export_rows() THEN (array_agg(k.id))[export_rows()]
+        ELSE (SELECT t.id FROM tickets t WHERE t.tenant = p_me.tenant AND t.id > p_range.start AND t.id <= p_range.stop
+            ORDER BY t.id OFFSET export_looks() - 1 LIMIT 1) END
+    INTO ids, next
+    FROM (
+        SELECT l.id
+        FROM (SELECT t.id, t, c FROM tickets t LEFT JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+            WHERE t.tenant = p_me.tenant AND t.id > p_range.start AND t.id <= p_range.stop
+            ORDER BY t.id LIMIT export_looks()) AS l
+        WHERE ticket_in_sight(p_me, l.t, l.c) AND ticket_fits(p_me, f, l.t, l.c, p_now)
+            AND within_period((l.t).issued_at, p_from, p_to)
+        ORDER BY l.id LIMIT export_rows()
+    ) AS k;
+END $$;
+COMMENT ON FUNCTION tickets_exported(actor, ticket_filter, export_range, timestamptz, timestamptz, timestamptz) IS 'The tickets of the next part';
+
+CREATE FUNCTION export_cases(p_me actor, p_export uuid, p_request text, p_filter case_filter, p_from timestamptz, p_to timestamptz,
+    p_after uuid, p_cursor text, p_now timestamptz)
 RETURNS export_part LANGUAGE plpgsql AS $$
 DECLARE
-    v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
-    v_now timestamptz := coalesce(p_now, clock_timestamp());
-    v_filter case_filter := case_filter_spelt(p_tenant, p_filter);
-    v_ids uuid[];
     v_range export_range;
+    v_ids uuid[];
 BEGIN
-    IF v_me.refusal IS NOT NULL THEN
-        RETURN export_refused(v_me.refusal);
+    IF p_me.refusal IS NOT NULL THEN
+        RETURN export_refused(p_me.refusal);
     END IF;
-    v_range := export_range(p_tenant, 'cases', 'received_at', p_from, p_to, p_after, p_cursor);
-    EXECUTE export_sql('cases', 'c', concat_ws(E'\n    AND ', case_where(v_me, v_filter),
-        CASE WHEN p_from IS NOT NULL THEN 'c.received_at >= $6' END, CASE WHEN p_to IS NOT NULL THEN 'c.received_at < $7' END))
-    INTO v_ids, v_range.start USING v_me, v_filter, v_now, v_range.start, v_range.stop, p_from, p_to;
-    RETURN export_found(v_me, 'cases.export', p_export,
+    v_range := export_range(p_me.tenant, 'cases', 'received_at', p_from, p_to, p_after, p_cursor);
+    SELECT x.ids, x.next INTO v_ids, v_range.start
+    FROM cases_exported(p_me, case_filter_spelt(p_me.tenant, p_filter), v_range, p_from, p_to, p_now) AS x;
+    PERFORM export_noted(p_me, 'cases.export', p_export,
         to_jsonb(p_filter) || jsonb_build_object('received_from', p_from, 'received_to', p_to, 'after', p_after),
-        p_request, p_cursor, v_ids, v_range, v_now);
+        p_request, p_cursor, coalesce(cardinality(v_ids), 0), v_range.start, p_now);
+    RETURN ROW(NULL, v_ids || NULL::uuid, export_place(v_range.start, v_range.stop))::export_part;
 END $$;
-COMMENT ON FUNCTION export_cases(text, text, text[], text[], text, text[], uuid, text, case_filter, timestamptz, timestamptz, uuid, text, timestamptz)
-    IS 'Which cases the next part has, and to whom it is shown';
+COMMENT ON FUNCTION export_cases(actor, uuid, text, case_filter, timestamptz, timestamptz, uuid, text, timestamptz)
+    IS 'Which cases the next part has; put on record';
 
-CREATE FUNCTION export_tickets(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
-    p_export uuid, p_request text, p_filter ticket_filter, p_from timestamptz, p_to timestamptz, p_after uuid, p_cursor text,
-    p_now timestamptz)
+CREATE FUNCTION export_tickets(p_me actor, p_export uuid, p_request text, p_filter ticket_filter, p_from timestamptz, p_to timestamptz,
+    p_after uuid, p_cursor text, p_now timestamptz)
 RETURNS export_part LANGUAGE plpgsql AS $$
 DECLARE
-    v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
-    v_now timestamptz := coalesce(p_now, clock_timestamp());
-    v_ids uuid[];
     v_range export_range;
+    v_ids uuid[];
 BEGIN
-    IF v_me.refusal IS NOT NULL THEN
-        RETURN export_refused(v_me.refusal);
+    IF p_me.refusal IS NOT NULL THEN
+        RETURN export_refused(p_me.refusal);
     END IF;
-    v_range := export_range(p_tenant, 'tickets', 'issued_at', p_from, p_to, p_after, p_cursor);
-    EXECUTE export_sql('tickets', 't', concat_ws(E'\n    AND ', ticket_where(v_me, p_filter),
-        CASE WHEN p_from IS NOT NULL THEN 't.issued_at >= $6' END, CASE WHEN p_to IS NOT NULL THEN 't.issued_at < $7' END))
-    INTO v_ids, v_range.start USING v_me, p_filter, v_now, v_range.start, v_range.stop, p_from, p_to;
-    RETURN export_found(v_me, 'tickets.export', p_export,
+    v_range := export_range(p_me.tenant, 'tickets', 'issued_at', p_from, p_to, p_after, p_cursor);
+    SELECT x.ids, x.next INTO v_ids, v_range.start
+    FROM tickets_exported(p_me, p_filter, v_range, p_from, p_to, p_now) AS x;
+    PERFORM export_noted(p_me, 'tickets.export', p_export,
         to_jsonb(p_filter) || jsonb_build_object('issued_from', p_from, 'issued_to', p_to, 'after', p_after),
-        p_request, p_cursor, v_ids, v_range, v_now);
+        p_request, p_cursor, coalesce(cardinality(v_ids), 0), v_range.start, p_now);
+    RETURN ROW(NULL, v_ids || NULL::uuid, export_place(v_range.start, v_range.stop))::export_part;
 END $$;
-COMMENT ON FUNCTION export_tickets(text, text, text[], text[], text, text[], uuid, text, ticket_filter, timestamptz, timestamptz, uuid, text, timestamptz)
-    IS 'Which tickets the next part has, and to whom it is shown';
+COMMENT ON FUNCTION export_tickets(actor, uuid, text, ticket_filter, timestamptz, timestamptz, uuid, text, timestamptz)
+    IS 'Which tickets the next part has; put on record';

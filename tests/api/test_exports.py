@@ -286,3 +286,22 @@ def test_a_refusal_leaves_none(street, db):
     street.client("citizen", ["dispatcher"]).get(CASES)
     street.dispatcher.get(CASES, format="xls")
     assert db.execute("SELECT count(*) FROM exports").fetchone() == before
+
+
+def test_names_are_the_newest(street, unique):
+    code = f"dept-{unique}"
+    made = street.admin.post("/v1/organisations", {"code": code, "kind": "department", "name": "Before"})
+    assert made.status == 201
+    case = whistled(street, organisations=(code,))
+
+    def shown(**params):
+        [row] = table(street.dispatcher.get(TICKETS, case=case["id"], **params))
+        [same] = lines(street.dispatcher.get(TICKETS, case=case["id"], format="ndjson"))
+        assert same["organisation"]["name"] == row["organisation.name"]
+        return row["organisation.name"]
+
+    assert shown() == "Before"
+    edited = street.admin.patch(f"/v1/organisations/{code}", {"name": "=After"}, street.admin.get(f"/v1/organisations/{code}").etag)
+    assert edited.status == 200
+    [row] = table(street.dispatcher.get(TICKETS, case=case["id"]))
+    assert row["organisation.name"] == "'=After"

@@ -105,12 +105,13 @@ static int line_of(const struct cell *cells, const struct csv_style *style, stru
 {
     PGresult *result = pg_row(cells, N_CELLS, 1);
     struct zone *zone = zone_new("Asia/Shanghai");
+    const struct encoding encoding = {.zone = zone};
     struct binding *binding = NULL;
     char *text;
     int r;
 
     assert_int_equal(binding_new(&operation, result, &binding, &text), 0);
-    r = csv_row(binding, result, 0, zone, style, ret_out);
+    r = csv_row(binding, result, 0, &encoding, style, ret_out);
     buffer_add(ret_out, "", 1);
     binding_free(binding);
     zone_free(zone);

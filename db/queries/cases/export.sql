@@ -1,59 +1,37 @@
 -- @tenant @actor @roles @op_roles @org @areas · @id @request_id · @status @level @kind @category @area @source @mine @overdue @q
 -- @received_from @received_to @after · @cursor @now
--- export_cases says which; here is what each shows. OFFSET 0 keeps the planner from writing a composite out for each member.
-SELECT l.code AS _code, k.id IS NOT NULL AS _item, l.place AS _cursor,
-    c.id, c.number, c.version, c.state, s.step, c.kind, c.category AS category__code, y.name AS category__name,
-    c.title, c.description, c.level, c.registered_at IS NOT NULL AS registered, c.source,
-    ST_X(c.point) AS location__lon, ST_Y(c.point) AS location__lat,
-    CASE WHEN c.point IS NOT NULL THEN 'wgs84' END AS location__coord_sys,
-    CASE WHEN c.point IS NOT NULL THEN c.address END AS location__address, c.address,
-    c.area AS area__code, a.name AS area__name, c.community AS community__code, m.name AS community__name,
-    (r.shown).name AS reporter__name, (r.shown).phone AS reporter__phone, (r.shown).anonymous AS reporter__anonymous,
-    (r.shown).private AS reporter__private, (r.shown).contactable AS reporter__contactable,
-    c.tags, x.external_numbers, c.received_at, c.round,
-    (h.party).kind AS handler__kind, (h.party).id AS handler__id, (h.party).name AS handler__name,
-    c.lead_org AS lead__code, d.name AS lead__name,
-    c.arrive_due_at, c.arrived_at, c.resolve_due_at, c.resolved_at, c.plan_due_at, c.planned_at,
-    coalesce(c.overdue_at < l.now, false) AS overdue,
-    CASE WHEN c.overdue_at < l.now THEN case_overdue_clocks(c, l.now) ELSE '{}' END AS overdue_clocks,
-    c.result, c.reply, CASE WHEN c.state = 'closed' THEN c.closed_at END AS closed_at,
-    e.contacted AS rating__contacted, e.solved AS rating__solved, e.satisfied AS rating__satisfied,
-    e.comment AS rating__comment, e.rated_at AS rating__rated_at,
-    c.merged_into, c.rework_count, c.urge_count, c.updated_at
-FROM export_cases(@tenant, @actor, @roles, @op_roles, @org, @areas, @id, @request_id,
-    ROW(@status, @level, @kind, @category, @area, @source, @mine, @overdue, NULL, NULL, @q,
-        NULL, NULL, NULL)::case_filter,
-    @received_from, @received_to, @after, @cursor, @now) AS l
-CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS k (id, n)
-LEFT JOIN cases c ON c.tenant = @tenant AND c.id = k.id
-LEFT JOIN case_states s ON s.state = c.state
-LEFT JOIN categories y ON y.tenant = @tenant AND y.code = c.category
-LEFT JOIN areas a ON a.tenant = @tenant AND a.code = c.area
-LEFT JOIN areas m ON m.tenant = @tenant AND m.code = c.community
-LEFT JOIN organisations d ON d.tenant = @tenant AND d.code = c.lead_org
-LEFT JOIN people p ON p.tenant = @tenant AND p.id = c.handler
-LEFT JOIN organisations o ON o.tenant = @tenant AND o.code = p.organisation_code
-LEFT JOIN LATERAL (
-    SELECT t.* FROM ratings t
-    WHERE t.tenant = @tenant AND t.case_id = c.id AND t.round = c.round AND sees_staff(l.me)
-    ORDER BY t.rated_at DESC, t.reporter DESC LIMIT 1
-) AS e ON true
-CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(f.system || ' ' || f.number ORDER BY f.system, f.number), '{}') AS external_numbers
-    FROM external_refs f WHERE f.tenant = @tenant AND f.case_id = c.id
-) AS x
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN has_reporter(c)
-        THEN reporter_masked(sees_reporter(l.me, c), c.reporter_name, c.reporter_phone, c.reporter_anonymous,
-            c.reporter_private, c.reporter_contactable) END AS shown
-    OFFSET 0
-) AS r
-CROSS JOIN LATERAL (
-    SELECT CASE
-        WHEN c.state NOT IN ('whistled', 'handling')
-            THEN staff_party(l.me, p.id, p.name, p.roles[1], p.organisation_code, o.name)
-        WHEN c.lead_org IS NOT NULL THEN ROW('organisation', c.lead_org, coalesce(d.name, c.lead_org))::party
-        END AS party
-    OFFSET 0
-) AS h
-ORDER BY k.n;
+-- export_cases says which; what is shown of each is what a list shows, and how it ended.
+SELECT v._code, v._item, v._cursor, v._names, v._masked,
+    v.id, v.number, v.version, v.state, v.step, v.kind, v.category__code, v.title, v.description,
+    v.level, v.registered, v.source, v.location__lon, v.location__lat, v.location__coord_sys, v.location__address,
+    v.address, v.area__code, v.community__code, v.reporter__name, v.reporter__phone,
+    v.reporter__anonymous, v.reporter__private, v.reporter__contactable, v.tags, v.external_numbers, v.received_at, v.round,
+    v.handler__kind, v.handler__id, v.lead__code, v.arrive_due_at, v.arrived_at, v.resolve_due_at, v.resolved_at,
+    v.plan_due_at, v.planned_at, v.overdue, v.overdue_clocks, v.result, v.reply, v.closed_at,
+    v.rating__contacted, v.rating__solved, v.rating__satisfied, v.rating__comment, v.rating__rated_at,
+    v.merged_into, v.rework_count, v.urge_count, v.updated_at
+FROM (
+    SELECT l.code AS _code, k.id IS NOT NULL AS _item, l.place AS _cursor, k.n AS place,
+        m.names_version AS _names, masks_staff(m) AS _masked,
+        c.lead_org AS lead__code, CASE WHEN c.state = 'closed' THEN c.closed_at END AS closed_at,
+        CASE WHEN c.refs_known > 0 THEN ARRAY(
+            SELECT f.system || ' ' || f.number FROM external_refs f
+            WHERE f.tenant = @tenant AND f.case_id = c.id ORDER BY f.system, f.number) ELSE '{}' END AS external_numbers,
+        e.contacted AS rating__contacted, e.solved AS rating__solved, e.satisfied AS rating__satisfied,
+        e.comment AS rating__comment, e.rated_at AS rating__rated_at,
+\ir ../../parts/case_columns.sql
+    FROM caller(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
+    CROSS JOIN (SELECT coalesce(@now, statement_timestamp()) AS now OFFSET 0) AS n
+    CROSS JOIN LATERAL export_cases(m, @id, @request_id,
+        ROW(@status, @level, @kind, @category, @area, @source, @mine, @overdue, NULL, NULL, @q, NULL, NULL, NULL)::case_filter,
+        @received_from, @received_to, @after, @cursor, n.now) AS l
+    CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS k (id, n)
+    LEFT JOIN cases c ON c.tenant = @tenant AND c.id = k.id
+    LEFT JOIN LATERAL (
+        SELECT t.* FROM ratings t
+        WHERE t.tenant = @tenant AND t.case_id = c.id AND t.round = c.round AND sees_staff(m)
+        ORDER BY t.rated_at DESC, t.reporter DESC LIMIT 1
+    ) AS e ON true
+\ir ../../parts/case_tables.sql
+) AS v
+ORDER BY v.place;

@@ -120,8 +120,11 @@ int drip_start(struct request *request, drip_source source, uint64_t until_ms)
     if (!request->drip)
         return -ENOMEM;
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, give, request, /* free= */ NULL);
-    if (!response)
+    if (!response) {
+        drip_free(request->drip);
+        request->drip = NULL;
         return -ENOMEM;
+    }
     if (request->drip->packs)
         MHD_add_response_header(response, "Content-Encoding", "gzip");
     request->reply.response = response;

@@ -243,8 +243,8 @@ class Operations:
             operation.encoder = self.replies.compile(content["application/json"].get("schema", {}), where)
 
     def _load_rows(self, operation: Operation, content: dict, where: str) -> None:
-        if set(content) != set(EXPORT_TYPES) or operation.method != "GET":
-            self.faults.add(where, f"is an export, so it is a GET and answers {' and '.join(EXPORT_TYPES)}.")
+        if set(content) != set(EXPORT_TYPES) or operation.method != "GET" or not operation.roles:
+            self.faults.add(where, f"is an export, so it is a GET of named roles and answers {' and '.join(EXPORT_TYPES)}.")
             return
         operation.encoder = self.replies.compile_rows(content[EXPORT_TYPES[1]].get("schema", {}), where)
 

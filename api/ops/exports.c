@@ -126,21 +126,16 @@ static void run_next(struct worker *worker)
 }
 
 /* The client waits for the next part. */
-static enum drip_verdict wait_turn(struct exporting *export)
+static void wait_turn(struct exporting *export)
 {
     struct worker *worker = export->request->worker;
 
-    if (worker->phase == WORKER_STOPPED) {
-        export->request->note = "the service stops";
-        return DRIP_CUT;
-    }
     PQclear(export->request->kept);
     export->request->kept = NULL;
     list_out(export);
     list_in(export);
     export->state = EXPORT_WAITING;
     run_next(worker);
-    return DRIP_WAIT;
 }
 
 static void write_head(struct exporting *export, struct buffer *out)
@@ -166,7 +161,7 @@ static int write_row(const struct exporting *export, const PGresult *part, const
 
 static void named(struct db_call *call);
 
-/* Their places are taken in the meantime: nobody else's statement runs, and the connection sleeps. */
+/* A short read: it waits for nobody's turn. */
 static void ask_names(struct exporting *export)
 {
     struct request *request = export->request;
@@ -222,6 +217,24 @@ static int add_rows(struct exporting *export, struct buffer *out)
     return r;
 }
 
+/* For names, or for the next part. Only now, with the connection asleep until they are there: nobody else may end this
+ * request meanwhile. */
+static enum drip_verdict ask_database(struct exporting *export, int r)
+{
+    struct request *request = export->request;
+
+    request->note = request->worker->phase == WORKER_STOPPED ? "the service stops"
+                    : r || export->placed                    ? NULL
+                                                             : "a part says nothing of the next";
+    if (request->note)
+        return DRIP_CUT;
+    if (r)
+        ask_names(export);
+    else
+        wait_turn(export);
+    return DRIP_WAIT;
+}
+
 static enum drip_verdict more(struct request *request, struct buffer *out)
 {
     struct exporting *export = request->state;
@@ -238,15 +251,9 @@ static enum drip_verdict more(struct request *request, struct buffer *out)
     }
     if (out->size)
         return DRIP_MORE;
-    /* Only now, with the connection asleep until it is there: nobody else may end this request meanwhile. */
-    if (r) {
-        ask_names(export);
-        return DRIP_WAIT;
-    }
-    if (export->last)
+    if (!r && export->last)
         return DRIP_END;
-    request->note = export->placed ? NULL : "a part says nothing of the next";
-    return export->placed ? wait_turn(export) : DRIP_CUT;
+    return ask_database(export, r);
 }
 
 /* Its local date makes tomorrow's file another one. */

@@ -41,7 +41,7 @@ COMMENT ON FUNCTION export_noted(actor, text, uuid, jsonb, text, text, integer, 
 -- Where a part begins, behind `start`, and where the export ends, with `stop`. Written down as start|stop between two parts.
 CREATE TYPE export_range AS (start uuid, stop uuid);
 
-CREATE FUNCTION export_place(p_start uuid, p_stop uuid) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION export_place(p_start uuid, p_stop uuid) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN p_start || '|' || p_stop;
 
 -- A period of some days is a small piece of the ids, if they are found by its own index once; a long one is most of them.

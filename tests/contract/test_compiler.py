@@ -463,6 +463,11 @@ def test_an_export_without_both_forms(exporting: Project):
     exporting.fails("things.export, reply 200", "answers text/csv and application/x-ndjson")
 
 
+def test_an_export_for_everybody(exporting: Project):
+    exporting.document["paths"]["/v1/things/export"]["get"]["x-roles"] = ["public"]
+    exporting.fails("things.export, reply 200", "a GET of named roles")
+
+
 def test_an_export_that_does_not_go_on(exporting: Project):
     exporting.statements["things/export.sql"] = "SELECT * FROM export(@kind)"
     exporting.fails("things/export.sql", "goes on behind @cursor")

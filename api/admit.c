@@ -8,6 +8,7 @@
 
 #include "cors.h"
 #include "negotiate.h"
+#include "ops/ops.h"
 #include "router.h"
 #include "text.h"
 #include "worker.h"
@@ -116,6 +117,8 @@ static const char *check_route(struct request *request, enum route route)
         return "no_such_route";
     if (route == ROUTE_NO_METHOD)
         return "method_not_allowed";
+    if (request->operation->exports)
+        return exports_accepted(request) ? NULL : "not_acceptable";
     if (request->operation->encoder &&
         !negotiate_accepts(request->headers.values[HEADER_ACCEPT], "application", "json"))
         return "not_acceptable";

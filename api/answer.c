@@ -64,9 +64,10 @@ static void refuse_internal(struct request *request, const char *note)
     problem_fill(request, "internal", /* detail= */ NULL, 0, /* pointer= */ NULL);
 }
 
-static struct encoding encoding_of(const struct request *request, const struct binding *binding, const PGresult *result)
+struct encoding answer_encoding(const struct request *request, const PGresult *result)
 {
     const struct worker *worker = request->worker;
+    const struct binding *binding = worker->service->bindings[request->operation->index];
 
     return (struct encoding){
         .zone = worker->zone,
@@ -78,7 +79,7 @@ static struct encoding encoding_of(const struct request *request, const struct b
 }
 
 /* What is written into the street's rows by hand has no edition: its keys are looked for anew, but not all the time. */
-static bool wants_names(const struct request *request, int r)
+bool answer_wants_names(const struct request *request, int r)
 {
     const struct street *street = names_of(request->worker->names, request->actor->tenant);
 
@@ -91,10 +92,10 @@ static int encode_all(struct request *request, const struct binding *binding, co
                                     const struct encoding *encoding, void *context),
                       void *context)
 {
-    struct encoding encoding = encoding_of(request, binding, result);
+    struct encoding encoding = answer_encoding(request, result);
     int r = encode(request, binding, result, &encoding, context);
 
-    if (r != -ENOKEY || wants_names(request, r))
+    if (r != -ENOKEY || answer_wants_names(request, r))
         return r;
     encoding.keys_do = true;
     return encode(request, binding, result, &encoding, context);
@@ -292,7 +293,7 @@ int64_t answer_edition(const struct request *request, const PGresult *result)
 }
 
 /* Rows without an edition are a refusal, or none. */
-static bool has_edition(const struct request *request, const PGresult *result)
+bool answer_has_edition(const struct request *request, const PGresult *result)
 {
     int64_t edition = answer_edition(request, result);
     const struct street *street = edition ? names_of(request->worker->names, request->actor->tenant) : NULL;
@@ -305,7 +306,7 @@ enum answered answer_fill(struct request *request, const PGresult *result)
     const struct operation *operation = request->operation;
     const struct binding *binding = request->worker->service->bindings[operation->index];
 
-    if (!has_edition(request, result))
+    if (!answer_has_edition(request, result))
         return ANSWER_WANTS_NAMES;
     if (operation->encoder && operation->encoder->list)
         return answer_list(request, binding, result);

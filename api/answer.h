@@ -14,6 +14,12 @@ enum answered answer_fill(struct request *request, const PGresult *result);
 
 /* The edition of names that the rows ask for; 0 when they ask for none. */
 int64_t answer_edition(const struct request *request, const PGresult *result);
+/* Whether the worker knows that edition, or need not. */
+bool answer_has_edition(const struct request *request, const PGresult *result);
+/* r: of encode_row. Whether a key without a name is worth asking for names again. */
+bool answer_wants_names(const struct request *request, int r);
+/* How rows of this result are encoded. */
+struct encoding answer_encoding(const struct request *request, const PGresult *result);
 
 /* The refusal in a column `_code` of the first row; NULL when there is none. */
 const char *answer_code(const PGresult *result);

@@ -212,6 +212,16 @@ static int bind_steering(const struct search *search)
     return 0;
 }
 
+/* An export reads on and on: its statement says which rows are items, and where the next part begins. */
+static int refuse_endless(const struct search *search)
+{
+    const struct binding *binding = search->binding;
+
+    if (binding->operation->exports && (binding->item < 0 || binding->cursor < 0))
+        return complain(search, "an export's statement has the columns `_item` and `_cursor`");
+    return 0;
+}
+
 static int refuse_leftovers(const struct search *search)
 {
     for (int i = 0; i < PQnfields(search->description); i++)
@@ -228,7 +238,9 @@ static int bind(const struct search *search)
 
     if (r < 0 || encoder == NULL) /* no body: whatever the statement answers is not shown */
         return r;
-    r = bind_nodes(search, encoder->nodes, encoder->n_nodes);
+    r = refuse_endless(search);
+    if (r == 0)
+        r = bind_nodes(search, encoder->nodes, encoder->n_nodes);
     if (r == 0 && search->binding->has_names && (search->binding->names < 0 || search->binding->masked < 0))
         r = complain(search, "names by their keys want the columns `_names` and `_masked`");
     return r < 0 ? r : refuse_leftovers(search);

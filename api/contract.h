@@ -119,6 +119,7 @@ struct encode_node {
     unsigned slot; /* ENCODE_COLUMN: place in the operation's array of bound columns */
     enum names_of names;
     const char *offers; /* x-offers: a column of bits is written as what this machine offers them in its `state` */
+    const char *title;  /* ENCODE_COLUMN: above its column in a table for people; NULL: none */
 };
 
 struct encoder {
@@ -145,6 +146,7 @@ struct operation {
     bool waits;                                          /* Prefer: wait is honoured */
     const char *deprecation, *sunset, *deprecation_link; /* header values; NULL: not deprecated */
     bool raw_body;                                       /* body is not JSON; its function reads it */
+    bool exports;                                        /* all rows, in parts, as CSV or lines of JSON (x-export) */
     const char *const *media_types;                      /* raw_body: what it may be, sorted */
     size_t n_media_types;
     const struct schema *body; /* NULL: no body */

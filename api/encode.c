@@ -67,15 +67,21 @@ static void add_masked(struct buffer *out, const char *name)
 
     while ((name[first] & 0xc0) == 0x80)
         first++;
-    buffer_add(out, "\"", 1);
     buffer_add(out, name, first);
     for (const char *rest = name + first; *rest; rest++)
         if ((*rest & 0xc0) != 0x80)
             buffer_add(out, "*", 1);
-    buffer_add(out, "\"", 1);
 }
 
-static int add_known(const struct row *row, const struct encode_node *node, const struct binding_slot *bound)
+/* What stands for a key: its name, or where that has to do the key itself. */
+struct known {
+    const char *text;
+    size_t size;
+    bool masked;
+};
+
+static int find_known(const struct row *row, const struct encode_node *node, const struct binding_slot *bound,
+                      struct known *ret_known)
 {
     const char *key = PQgetvalue(row->result, row->number, bound->column);
     size_t size = (size_t)PQgetlength(row->result, row->number, bound->column);
@@ -84,11 +90,43 @@ static int add_known(const struct row *row, const struct encode_node *node, cons
 
     if (!name && !row->encoding->keys_do)
         return -ENOKEY;
-    if (name && kind == 'p' && row->encoding->masked)
-        add_masked(row->out, name);
-    else
-        buffer_add_json_string(row->out, name ? name : key, name ? strlen(name) : size);
+    *ret_known = (struct known){
+        .text = name ? name : key,
+        .size = name ? strlen(name) : size,
+        .masked = name && kind == 'p' && row->encoding->masked,
+    };
     return 0;
+}
+
+static int add_known(const struct row *row, const struct encode_node *node, const struct binding_slot *bound)
+{
+    struct known known;
+    int r = find_known(row, node, bound, &known);
+
+    if (r < 0)
+        return r;
+    if (known.masked) {
+        buffer_add(row->out, "\"", 1);
+        add_masked(row->out, known.text);
+        buffer_add(row->out, "\"", 1);
+    } else {
+        buffer_add_json_string(row->out, known.text, known.size);
+    }
+    return 0;
+}
+
+int encode_name(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node,
+                const struct encoding *encoding, struct buffer *out)
+{
+    const struct row context = {.binding = binding, .result = result, .number = row, .encoding = encoding, .out = out};
+    struct known known;
+    int r = find_known(&context, node, &binding->bound[node->slot], &known);
+
+    if (r == 0 && known.masked)
+        add_masked(out, known.text);
+    else if (r == 0)
+        buffer_add(out, known.text, known.size);
+    return r;
 }
 
 static int add_offers(const struct row *row, const struct encode_node *node, const struct binding_slot *bound)

@@ -73,4 +73,8 @@ struct encoding {
 int encode_row(const struct binding *binding, const PGresult *result, int row, const struct encoding *encoding,
                struct buffer *out);
 
+/* The same for one column that is BIND_NAME, as plain text. Returns 0 or -ENOKEY. */
+int encode_name(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node,
+                const struct encoding *encoding, struct buffer *out);
+
 #endif

@@ -38,7 +38,7 @@ void *http_begin(void *cls, const char *target, struct MHD_Connection *connectio
 
 static enum MHD_Result send_reply(struct request *request)
 {
-    connection_enter(request->peer, CONNECTION_SENDING);
+    connection_enter(request->peer, request->drip ? CONNECTION_DRIPPING : CONNECTION_SENDING);
     return reply_send(request);
 }
 
@@ -188,7 +188,9 @@ enum MHD_Result http_handle(void *cls, struct MHD_Connection *connection, const 
 static void log_request(const struct request *request, uint64_t us)
 {
     const struct reply *reply = &request->reply;
-    const enum log_level level = reply->status == 500 ? LOG_ERROR : reply->status > 500 ? LOG_WARNING : LOG_INFO;
+    const enum log_level level = reply->status == 500                ? LOG_ERROR
+                                 : reply->status > 500 || reply->cut ? LOG_WARNING
+                                                                     : LOG_INFO;
     const struct log_field fields[] = {
         LOG_TEXT("request_id", request->id),
         LOG_TEXT("traceparent", request->traceparent),
@@ -216,9 +218,10 @@ void http_complete(void *cls, struct MHD_Connection *connection, void **request_
     uint64_t us;
 
     (void)connection;
-    (void)code;
     if (!request)
         return;
+    if (request->drip && code != MHD_REQUEST_TERMINATED_COMPLETED_OK && !request->note)
+        request->note = "the client went away";
     us = worker_clock_us() - request->begun_us;
     if (request->reply.status) {
         metrics_request(worker->metrics, request->operation, request->reply.status, us);

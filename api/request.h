@@ -18,6 +18,7 @@
 struct worker;
 struct connection;
 struct waiter;
+struct drip;
 
 enum { MAX_PATH_VALUES = 4, REQUEST_ID_SIZE = 72 };
 enum language { LANG_ZH, LANG_EN };
@@ -31,6 +32,7 @@ struct reply {
     const char *etag, *location, *link, *preference_applied, *allow, *www_authenticate;
     unsigned retry_after_s;
     bool replayed, close, ready;
+    bool cut; /* a stream that ends before its end */
 };
 
 struct request {
@@ -71,6 +73,7 @@ struct request {
     struct reply reply;
     const char *note;      /* for the log: what the database said */
     struct waiter *waiter; /* while it hangs under Prefer: wait */
+    struct drip *drip;     /* a reply in parts */
     void *state;           /* of an operation's own function */
 
     /* x-raw-body: the operation's function is called when admit() and the header checks have passed, before any byte of
@@ -99,7 +102,10 @@ void request_refuse_with(struct request *request, const char *code, const char *
  * for its own statement. The result is cleared by the next query and at the end of the request. */
 void request_query(struct request *request, const char *statement, const char *const *values,
                    void (*done)(struct db_call *call));
-/* The same for a statement at hand. Returns 0, or -ENOMEM (then nothing was queued). */
+/* The same for a statement at hand and values that outlive the call. */
+void request_submit_values(struct request *request, const struct statement *statement, const char *const *values,
+                           void (*done)(struct db_call *call));
+/* The same with values bound by the contract. Returns 0, or -ENOMEM (then nothing was queued). */
 int request_submit(struct request *request, const struct statement *statement, void (*done)(struct db_call *call));
 
 /* Turns what is not DB_OK into the problem that the client gets. */

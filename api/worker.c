@@ -15,6 +15,7 @@
 #include "http.h"
 #include "log.h"
 #include "names.h"
+#include "ops/ops.h"
 #include "perform.h"
 
 enum {
@@ -340,6 +341,7 @@ static void *loop(void *cls)
     while (!advance(worker))
         turn(worker);
     /* Whatever still runs is answered now; suspended connections must all be resumed before the daemon stops. */
+    exports_stop(worker);
     worker->filer = filer_free(worker->filer);
     worker->db = db_free(worker->db);
     MHD_run(worker->daemon);

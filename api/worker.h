@@ -18,11 +18,12 @@
 #include "wait.h"
 
 struct MHD_Daemon;
+struct exporting;
 struct filer;
 struct names;
 struct wake;
 
-enum worker_phase { WORKER_RUNNING, WORKER_NOT_READY, WORKER_DRAINING };
+enum worker_phase { WORKER_RUNNING, WORKER_NOT_READY, WORKER_DRAINING, WORKER_STOPPED };
 
 struct worker {
     unsigned index;
@@ -40,8 +41,9 @@ struct worker {
     struct rates *rates;
     struct metrics *metrics;
     struct filer *filer;
-    unsigned uploads; /* under way */
-    uint64_t now_ms;  /* CLOCK_MONOTONIC at the turn's begin */
+    unsigned uploads;          /* under way */
+    struct exporting *exports; /* likewise, whose turn is next comes first */
+    uint64_t now_ms;           /* CLOCK_MONOTONIC at the turn's begin */
     enum worker_phase phase;
     uint64_t phase_end_ms;
     pthread_t thread;

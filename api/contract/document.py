@@ -7,7 +7,9 @@ from pathlib import Path
 import yaml
 
 # Ours alone: they say how an operation is done, which is nobody's business but the build's.
-INTERNAL_KEYS = {"x-statement", "x-handler", "x-alone", "x-json", "x-names", "x-offers", "x-raw-body", "x-personal"}
+INTERNAL_KEYS = {
+    "x-statement", "x-handler", "x-alone", "x-json", "x-names", "x-offers", "x-raw-body", "x-personal", "x-export",
+}  # fmt: skip
 MAX_REFERENCES = 32
 
 

@@ -18,8 +18,12 @@ ROLES = (
 )  # fmt: skip
 DEFAULT_MAX_BODY = 65536
 MAX_PATH_PARAMETERS = 4
-# The core's own, in whichever list they stand.
+# The core's own, in whichever list or export they stand.
 PAGING = {"limit", "cursor"}
+WRITING = {"format", "bom", "header", "times"}
+# What an export can be written as, the one first that is sent to who does not care, and the function that does it.
+EXPORT_TYPES = ("text/csv", "application/x-ndjson")
+EXPORT_HANDLER = "exports_run"
 COLUMN_TYPES = {
     ("string", "uuid"): "uuid",
     ("string", "date-time"): "timestamptz",
@@ -52,6 +56,7 @@ class Operation:
     body_required: bool = False
     max_body: int = DEFAULT_MAX_BODY
     raw_body: bool = False
+    exports: bool = False
     media_types: list[str] = field(default_factory=list)  # of a raw body
     alone: bool = False
     personal: bool = True
@@ -142,10 +147,11 @@ class Operations:
             roles=[],
             parameters=[],
             raw_body=entry.get("x-raw-body", False),
+            exports=entry.get("x-export", False),
             alone=entry.get("x-alone", False),
             personal=entry.get("x-personal", True),
             max_body=entry.get("x-max-body", DEFAULT_MAX_BODY),
-            handler=entry.get("x-handler"),
+            handler=EXPORT_HANDLER if entry.get("x-export") else entry.get("x-handler"),
         )
         if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", operation.id):
             self.faults.add(operation.place, "has no operationId of the form resource.action.")
@@ -230,9 +236,17 @@ class Operations:
         operation.status = good[0]
         self._check_problems(operation, set(responses))
         content = self.document.resolve(responses[str(good[0])]).get("content", {})
-        if "application/json" in content:
-            where = f"{operation.place}, reply {good[0]}"
+        where = f"{operation.place}, reply {good[0]}"
+        if operation.exports:
+            self._load_rows(operation, content, where)
+        elif "application/json" in content:
             operation.encoder = self.replies.compile(content["application/json"].get("schema", {}), where)
+
+    def _load_rows(self, operation: Operation, content: dict, where: str) -> None:
+        if set(content) != set(EXPORT_TYPES) or operation.method != "GET" or not operation.roles:
+            self.faults.add(where, f"is an export, so it is a GET of named roles and answers {' and '.join(EXPORT_TYPES)}.")
+            return
+        operation.encoder = self.replies.compile_rows(content[EXPORT_TYPES[1]].get("schema", {}), where)
 
     def _check_problems(self, operation: Operation, statuses: set[str]) -> None:
         """Without `default`, each class of refusal that this operation can give must be declared."""
@@ -259,7 +273,7 @@ class Operations:
         if statement is None or statement.internal:
             return
         operation.statement = statement
-        if operation.status != 204 and operation.encoder is None and operation.handler is None:
+        if operation.status != 204 and operation.encoder is None and (operation.handler is None or operation.exports):
             self.faults.add(operation.place, "has a statement, but its reply is no object that could be encoded.")
         self._bind(operation, statement)
 
@@ -281,7 +295,9 @@ class Operations:
                 f"the statement is shared, but its parameters have other types here: {', '.join(types)} "
                 f"instead of {', '.join(statement.types)}.",
             )
-        if operation.handler is None:
+        if operation.exports and "cursor" not in statement.parameters:
+            self.faults.add(statement.path, "is an export's, so it goes on behind @cursor.")
+        if operation.handler is None or operation.exports:
             self._check_reached(operation, statement, used)
 
     def _source(self, operation: Operation, name: str) -> tuple[str | None, int, str]:
@@ -301,7 +317,7 @@ class Operations:
     def _check_reached(self, operation: Operation, statement: Statement, used: set) -> None:
         """A field that a client may send and nobody reads is a lie of the contract."""
         for index, parameter in enumerate(operation.parameters):
-            if parameter.place == "header" or parameter.name in PAGING:
+            if parameter.place == "header" or parameter.name in (WRITING if operation.exports else PAGING):
                 continue
             if ("ARGUMENT_PARAMETER", index) not in used:
                 self.faults.add(
@@ -322,5 +338,5 @@ class Operations:
 def check_work(operations: list[Operation], faults: Faults) -> None:
     for operation in operations:
         file = f"db/queries/{operation.wanted.replace('.', '/')}.sql"
-        if operation.statement is None and operation.handler is None:
+        if operation.statement is None and (operation.handler is None or operation.exports):
             faults.add(operation.place, f"has neither a statement ({file}) nor an x-handler.")

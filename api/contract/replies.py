@@ -20,6 +20,7 @@ class Node:
     slot: int = -1
     names: str | None = None  # x-names of the object around it: its name may be put in by its key
     offers: str | None = None  # x-offers: may be put in by bits
+    title: str = ""  # above its column in a table for people: those of all that it lies in, one behind the other
 
 
 @dataclass
@@ -27,6 +28,11 @@ class Encoder:
     nodes: list[Node]
     list: bool
     n_slots: int
+
+
+def leaves(nodes: list[Node]):
+    for node in nodes:
+        yield from leaves(node.children) if node.children else (node,)
 
 
 class Replies:
@@ -69,6 +75,18 @@ class Replies:
                 self.faults.add(where, f"requires {name}, which it does not declare.")
         self.walk(node.get("items"), f"{where}[]")
 
+    def compile_rows(self, schema, where: str) -> Encoder | None:
+        """Of an export: each row an object, each of its columns with a title."""
+        encoder = self.compile(schema, where)
+        if encoder is not None and encoder.list:
+            self.faults.add(where, "is a list; an export's schema is that of one row.")
+        titles: set[str] = set()
+        for node in leaves(encoder.nodes if encoder is not None else []):
+            if not node.title or node.title in titles:
+                self.faults.add(where, f"has no title of its own for its column {node.column}.")
+            titles.add(node.title)
+        return encoder
+
     def compile(self, schema, where: str) -> Encoder | None:
         """None when the reply is no object, so that only a C function can write it."""
         self.walk(schema, where)
@@ -86,22 +104,23 @@ class Replies:
             if not node.get("properties"):
                 self.faults.add(where, "is a list of something other than objects with properties.")
         self.n_slots = 0
-        nodes = self._nodes(node, "", where, ())
+        nodes = self._nodes(node, "", "", where, ())
         return Encoder(nodes=nodes, list=is_list, n_slots=self.n_slots)
 
-    def _nodes(self, node: dict, prefix: str, where: str, above: tuple) -> list[Node]:
+    def _nodes(self, node: dict, prefix: str, title: str, where: str, above: tuple) -> list[Node]:
         required = set(node.get("required", []))
         return [
-            self._node(name, child, name in required, prefix, f"{where}.{name}", above)
+            self._node(name, child, name in required, prefix, title, f"{where}.{name}", above)
             for name, child in node.get("properties", {}).items()
         ]
 
-    def _node(self, name: str, schema, required: bool, prefix: str, where: str, above: tuple) -> Node:
+    def _node(self, name: str, schema, required: bool, prefix: str, title: str, where: str, above: tuple) -> Node:
         node = self.flat(schema)
-        made = Node(name=name, required=required, nullable=is_nullable(node))
+        own = node.get("title", "")
+        made = Node(name=name, required=required, nullable=is_nullable(node), title=own and title + own)
         reference = id(node.get("properties"))
         if self._is_nested(node) and reference not in above:
-            made.children = self._nodes(node, f"{prefix}{name}__", where, (*above, reference))
+            made.children = self._nodes(node, f"{prefix}{name}__", made.title, where, (*above, reference))
             self._name_by_key(made.children, schema.get("x-names"), where)
             return made
         made.offers = schema.get("x-offers")

@@ -158,6 +158,8 @@ class Tables:
             else:
                 parts.append(f".kind = ENCODE_COLUMN, .column = {c_string(node.column)}, .slot = {node.slot}")
                 parts.append(f".schema = {self.schema(node.schema)}")
+                if node.title:
+                    parts.append(f".title = {c_string(node.title)}")
             if node.names is not None:
                 parts.append(f".names = NAMES_{node.names.upper()}")
             if node.offers is not None:
@@ -214,6 +216,7 @@ class Tables:
             "personal": operation.personal,
             "waits": operation.header("prefer") is not None,
             "raw_body": operation.raw_body,
+            "exports": operation.exports,
             "body_required": operation.body_required,
         }
         encoder = self._encoder(operation.encoder, index) if operation.encoder and operation.statement else "NULL"

@@ -13,7 +13,8 @@ class Reply:
         self.status = response.status_code
         self.headers = response.headers
         self.content = response.content
-        is_json = "json" in response.headers.get("Content-Type", "") and response.content
+        kind = response.headers.get("Content-Type", "")
+        is_json = "json" in kind and "ndjson" not in kind and response.content
         self.json = json.loads(response.content) if is_json else None
 
     def __getitem__(self, name):

@@ -97,9 +97,11 @@ class Contract:
             return
         kind = headers.get("Content-Type", "").split(";")[0].strip()
         assert kind in content, f"{where}: content type {kind!r} is not among {list(content)}"
-        if kind.endswith("json"):
-            faults = self.errors(content[kind]["schema"], json.loads(body))
-            assert not faults, f"{where}: {faults}\n{body[:2000].decode()}"
+        # Of lines of JSON the contract has the schema of one.
+        texts = body.splitlines() if kind.endswith("ndjson") else [body] if kind.endswith("json") else []
+        for text in texts:
+            faults = self.errors(content[kind]["schema"], json.loads(text))
+            assert not faults, f"{where}: {faults}\n{text[:2000].decode()}"
 
     def check_problem(self, status: int, headers, body: bytes) -> None:
         assert headers.get("Content-Type", "").startswith("application/problem+json"), headers

@@ -41,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", help=f"peers, with commas, or none: {', '.join(PEER_LIST)}")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure, with commas: {', '.join(PARTS)}")
     parser.add_argument("--largest", action="store_true", help=f"growth also at {LARGEST:,} cases: much time, and 80 GiB of disk")
+    parser.add_argument("--sizes", help="of streets for growth, with commas")
     parser.add_argument("--rounds", type=int, help="interleaved rounds; medians count")
     parser.add_argument("--cases", type=int, help="in the street")
     parser.add_argument("--out", type=Path, help="file of results (default: var/bench/DATE.json)")
@@ -72,6 +73,8 @@ def chosen_targets(names: str | None) -> dict:
 
 def plan_of(options: argparse.Namespace) -> dict:
     plan = dict(QUICK if options.quick else FULL, limit=True)
+    if options.sizes:
+        plan["sizes"] = sorted(int(size) for size in options.sizes.split(","))
     if options.largest:
         plan["sizes"] = [*plan["sizes"], LARGEST]
     return plan | {name: value for name in ("rounds", "cases") if (value := getattr(options, name)) is not None}

@@ -6,8 +6,8 @@ import json
 
 import psycopg
 import pytest
-from conftest import assert_audit
 from support import tokens
+from support.audit import assert_audit
 from support.postgres import Postgres
 from support.service import Service
 from support.world import Street, build_world

@@ -19,7 +19,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import psycopg
 import pytest
 from support import tokens
 from support.postgres import Postgres, select_pause

@@ -8,9 +8,11 @@ one extra statement for each ticket.
 import functools
 import json
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +25,8 @@ from .stories import TENANT, role_of
 from .street import POOL_CATEGORY, POOL_VERSION
 
 CLIENTS = (2, 4, 8, 16, 32)
-READ_SCRIPTS = 60  # pgbench takes 128 at most; each has an id of its own
+WARM_S = 1
+READ_CASES = 10_000
 KEY = "'k' || :client_id || '-' || :r1 || '-' || :r2"
 FINGERPRINT = "repeat('0', 64)"
 RANDOM = "\\set r1 random(1, 1000000000)\n\\set r2 random(1, 1000000000)\n"
@@ -54,17 +57,19 @@ class Script:
     def call(self, name: str, statement: str, operation: str, subject: str, roles: dict, given: dict, keep: str = "") -> "Script":
         """One call of a statement of the contract; what is not given is NULL. `keep`: the prefix of the variables of its row."""
         known = given | {"tenant": TENANT, "actor": subject, "roles": "{%s}" % role_of(subject), "op_roles": "{%s}" % ",".join(roles[operation])}
-        sql, words = statements()[statement]
+        sql, words, types = statements()[statement]
 
         def bound(match: re.Match) -> str:
-            word = words[int(match[1]) - 1]
+            word, kind = words[int(match[1]) - 1], types[int(match[1]) - 1]
             value = known.get(word)
             if value is None:
-                return "NULL"
+                # A parameter as for the service, so that the plan does not know that there is none.
+                self.variables["null"] = ""
+                return f"nullif(:null, '')::{kind}"
             if value.startswith("="):
                 return value[1:]
             self.variables[f"{name}_{word}"] = value
-            return f":{name}_{word}"
+            return f":{name}_{word}::{kind}"
 
         if self.json:
             sql = f"SELECT {'q.id, ' if keep else ''}row_to_json(q) AS document FROM (\n{sql}\n) AS q"
@@ -73,17 +78,17 @@ class Script:
 
 
 @functools.cache
-def statements() -> dict[str, tuple[str, list[str]]]:
-    """As the contract's compiler makes them: text with $n, and the names of the parameters."""
+def statements() -> dict[str, tuple[str, list[str], list[str]]]:
+    """As the contract's compiler makes them: text with $n, the names of the parameters, and their types."""
     sys.path.insert(0, str(ROOT / "api" / "contract"))
+    from compile import load
     from document import Faults
-    from statements import load_statements
 
     faults = Faults()
-    found = load_statements(ROOT / "db" / "queries", ROOT, faults)
+    contract, _, _ = load(ROOT, "bench", faults)
     if faults.sentences:
         raise RuntimeError("\n".join(faults.sentences))
-    return {name: (statement.sql, statement.parameters) for name, statement in found.items()}
+    return {statement.name: (statement.sql, statement.parameters, statement.types) for statement in contract.statements}
 
 
 def created(script: Script, roles: dict, category: str, name: str = "create", keep: str = "") -> Script:
@@ -115,9 +120,16 @@ def where(lon: float, lat: float) -> str:
 
 
 def read_scripts(connection, roles: dict, as_json: bool) -> list[Script]:
-    rows = connection.execute("SELECT id::text FROM cases WHERE tenant = %s AND policy_version <> %s ORDER BY md5(id::text) LIMIT %s",
-                              (TENANT, POOL_VERSION, READ_SCRIPTS)).fetchall()
-    return [Script(json=as_json).call("get", "cases.get", "cases.get", "dispatcher-1", roles, {"case_id": case}) for (case,) in rows]
+    """pgbench cannot choose from a list of ids, so the case is looked up within the statement."""
+    connection.execute("CREATE TABLE IF NOT EXISTS bench_cases (n integer PRIMARY KEY, id uuid NOT NULL)")
+    connection.execute(
+        """INSERT INTO bench_cases SELECT row_number() OVER (ORDER BY md5(id::text)), id FROM cases
+        WHERE tenant = %s AND policy_version <> %s ORDER BY md5(id::text) LIMIT %s ON CONFLICT DO NOTHING""",
+        (TENANT, POOL_VERSION, READ_CASES))
+    most = connection.execute("SELECT max(n) FROM bench_cases").fetchone()[0]
+    connection.execute("GRANT SELECT ON bench_cases TO whistled; ANALYZE bench_cases")
+    script = Script(f"\\set n random(1, {most})\n", json=as_json)
+    return [script.call("get", "cases.get", "cases.get", "dispatcher-1", roles, {"case_id": "=(SELECT b.id FROM bench_cases b WHERE b.n = :n)"})]
 
 
 def list_script(roles: dict, as_json: bool, **given) -> list[Script]:
@@ -175,31 +187,43 @@ def scripts_of(name: str, connection, as_json: bool = False) -> tuple[list[Scrip
             for (lon, lat), category in zip(points(connection, len(INTAKE_CATEGORIES)), INTAKE_CATEGORIES)], 1
 
 
-def run_pgbench(cluster: Cluster, database: str, schema: str, scripts: list[Script], clients: int, seconds: float) -> dict:
+def write_scripts(folder: Path, scripts: list[Script]) -> list[str]:
+    """A variable has one value in a run of pgbench: each script gets names of its own."""
+    words: list[str] = []
+    for n, script in enumerate(scripts):
+        own = "|".join(map(re.escape, script.variables)) or "(?!)"
+        (folder / f"{n}.sql").write_text(re.sub(rf":({own})\b", rf":s{n}_\1", script.text))
+        words += ["-f", str(folder / f"{n}.sql")]
+        for name, value in script.variables.items():
+            words += ["-D", f"s{n}_{name}={value}"]
+    return words
+
+
+PROGRESS = re.compile(r"^progress: ([0-9.]+) s, ([0-9.]+) tps, lat ([0-9.]+) ms", re.MULTILINE)
+FAILED = re.compile(r"(?:error|ERROR|aborted|FATAL)[^\n]*")
+
+
+def run_pgbench(cluster: Cluster, database: str, schema: str, scripts: list[Script], clients: int, warm_s: float, run_s: float) -> dict:
+    """With the service's settings of a session. Each connection makes its plans first: those seconds do not count, as for a service."""
+    warm, seconds = max(1, round(warm_s)), max(1, round(run_s))
     with tempfile.TemporaryDirectory(prefix="whistled-limit-") as folder:
-        words, variables = [], {}
-        for n, script in enumerate(scripts):
-            # A variable has one value in a run of pgbench: each script gets its own names.
-            text = re.sub(r":(?=[a-z])(%s)\b" % "|".join(map(re.escape, script.variables)), rf":s{n}_\1", script.text) \
-                if script.variables else script.text
-            variables |= {f"s{n}_{name}": value for name, value in script.variables.items()}
-            path = Path(folder, f"{n}.sql")
-            path.write_text(text)
-            words += ["-f", str(path)]
-        for name, value in variables.items():
-            words += ["-D", f"{name}={value}"]
-        options = f"-c search_path={schema},whistled,public -c TimeZone=Asia/Shanghai"
-        command = [str(pgbench()), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(max(1, round(seconds))), *words,
+        options = f"-c search_path={schema},whistled,public -c TimeZone=Asia/Shanghai -c jit=off -c plan_cache_mode=force_generic_plan"
+        command = [str(pgbench()), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(warm + seconds), "-P", "1",
+                   *write_scripts(Path(folder), scripts),
                    cluster.postgres.url("whistled", database) + "&options=" + options.replace(" ", "%20").replace("=", "%3D")]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(warm)
         meter = Meter({"postgres": cluster.process_id})
         meter.start()
-        done = subprocess.run(command, capture_output=True, text=True)
+        out, err = process.communicate(timeout=warm + seconds + 120)
         used = meter.stop()
-    if done.returncode != 0 or not (tps := re.search(r"tps = ([0-9.]+)", done.stdout)):
-        raise RuntimeError(f"pgbench: {done.stderr[-2000:]}")
-    latency = re.search(r"latency average = ([0-9.]+)", done.stdout)
-    count = int(re.search(r"actually processed: (\d+)", done.stdout)[1])
-    return {"tps": float(tps[1]), "latency_ms": float(latency[1]), "postgres_s": used["postgres"], "transactions": count}
+    ticks = [(float(at), float(tps), float(ms)) for at, tps, ms in PROGRESS.findall(err)]
+    counted = [tick for tick in ticks if tick[0] > warm + 0.5] or ticks[-1:]
+    if process.returncode != 0 or FAILED.search(err) or not counted:
+        raise RuntimeError(f"pgbench: {err[-2000:]}")
+    tps = statistics.mean(tps for _, tps, _ in counted)
+    return {"tps": tps, "latency_ms": statistics.mean(ms for *_, ms in counted), "postgres_s": used["postgres"] / meter.seconds,
+            "transactions": int(re.search(r"actually processed: (\d+)", out)[1])}
 
 
 def best_clients(cluster: Cluster, database: str, seconds: float) -> int:
@@ -207,21 +231,20 @@ def best_clients(cluster: Cluster, database: str, seconds: float) -> int:
     with cluster.owner(database) as connection:
         schema = connection.execute("SELECT current_schema()").fetchone()[0]
         scripts, _ = scripts_of("intake", connection)
-    rates = {clients: run_pgbench(cluster, database, schema, scripts, clients, seconds)["tps"] for clients in CLIENTS}
+    rates = {clients: run_pgbench(cluster, database, schema, scripts, clients, WARM_S, seconds)["tps"] for clients in CLIENTS}
     return max(rates, key=rates.get)
 
 
-def measure(cluster: Cluster, database: str, name: str, clients: int, seconds: float, as_json: bool) -> dict:
+def measure(cluster: Cluster, database: str, name: str, clients: int, plan: dict, as_json: bool) -> dict:
     with cluster.owner(database) as connection:
         schema = connection.execute("SELECT current_schema()").fetchone()[0]
         scripts, requests = scripts_of(name, connection, as_json)
         before = connection.execute("SELECT count(*) FROM case_events").fetchone()[0]
-    run_pgbench(cluster, database, schema, scripts, clients, 1)
-    found = run_pgbench(cluster, database, schema, scripts, clients, seconds)
+    found = run_pgbench(cluster, database, schema, scripts, clients, plan["warm_s"] + WARM_S, plan["run_s"])
     with cluster.owner(database) as connection:
         written = connection.execute("SELECT count(*) FROM case_events").fetchone()[0] - before
     # A refusal is a row like any other: that something was done is seen in what it left.
     if name in ("transition", "loop", "intake") and written < found["transactions"] * requests:
         raise RuntimeError(f"pgbench, {name}: {written} events of {found['transactions']} runs with {requests} requests each")
-    return {"rate": found["tps"] * requests, "cpu_us": {"postgres": 1e6 * found["postgres_s"] / (found["transactions"] * requests)},
+    return {"rate": found["tps"] * requests, "cpu_us": {"postgres": 1e6 * found["postgres_s"] / (found["tps"] * requests)},
             "latency": {"mean_us": found["latency_ms"] * 1000 / requests}, "clients": clients}

@@ -46,7 +46,7 @@ def measure_limit(cluster: Cluster, names: list[str], clients: int, plan: dict, 
     cluster.copy("loaded", DATABASE)
     jobs = Jobs().start(cluster, DATABASE)
     try:
-        return {name: limit.measure(cluster, DATABASE, name, clients, plan["run_s"], as_json) for name in names}
+        return {name: limit.measure(cluster, DATABASE, name, clients, plan, as_json) for name in names}
     finally:
         jobs.stop()
 

@@ -64,8 +64,8 @@ class Script:
             value = known.get(word)
             if value is None:
                 # A parameter as for the service, so that the plan does not know that there is none.
-                self.variables["null"] = ""
-                return f"nullif(:null, '')::{kind}"
+                self.variables["null"] = "-"
+                return f"nullif(:null, '-')::{kind}"
             if value.startswith("="):
                 return value[1:]
             self.variables[f"{name}_{word}"] = value

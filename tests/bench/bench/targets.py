@@ -1,6 +1,7 @@
 """What is driven: whistled, its peers, and how each is started. All take the same environment and serve the same requests."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -109,6 +110,8 @@ class Peer:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait(timeout=10)
         self.jobs.stop()
+        self.file.close()
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def log(self) -> str:
         return (self.home / "log").read_text(errors="replace")

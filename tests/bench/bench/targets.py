@@ -85,7 +85,11 @@ class Peer:
         self.process = subprocess.Popen(self.command, env=environment, cwd=self.folder / self.name, stdin=subprocess.DEVNULL,
                                         stdout=self.file, stderr=self.file, start_new_session=True)
         self.base, self.process_id = f"http://127.0.0.1:{port}", self.process.pid
-        self._wait(port)
+        try:
+            self._wait(port)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def _wait(self, port: int) -> None:

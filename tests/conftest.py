@@ -6,6 +6,7 @@ import os
 import psycopg
 import pytest
 
+from support.audit import assert_audit
 from support.client import Client
 from support.contract import Contract
 from support.postgres import Postgres, select_pause
@@ -115,15 +116,3 @@ def everything_hit(request, contract: Contract):
         return
     missing = [o.id for o in contract.operations if not any(200 <= s < 400 for s in contract.seen[o.id])]
     assert not missing, f"no test ever saw these operations succeed: {missing}"
-
-
-def assert_audit(url: str) -> None:
-    """Each object recomputed from its events equals what is stored."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        schema = connection.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%' ORDER BY oid DESC LIMIT 1"
-        ).fetchone()[0]
-        connection.execute(f"SET search_path = {schema}, whistled, public")
-        for (tenant,) in connection.execute("SELECT tenant FROM tenants").fetchall():
-            found = connection.execute("SELECT * FROM audit_objects(%s)", (tenant,)).fetchall()
-            assert not found, f"{tenant}: the auditor differs: {found[:10]}"

@@ -20,7 +20,7 @@ FROM (
         e.contacted AS rating__contacted, e.solved AS rating__solved, e.satisfied AS rating__satisfied,
         e.comment AS rating__comment, e.rated_at AS rating__rated_at,
 \ir ../../parts/case_columns.sql
-    FROM caller(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
+    FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
     CROSS JOIN (SELECT coalesce(@now, statement_timestamp()) AS now OFFSET 0) AS n
     CROSS JOIN LATERAL export_cases(m, @id, @request_id,
         ROW(@status, @level, @kind, @category, @area, @source, @mine, @overdue, NULL, NULL, @q, NULL, NULL, NULL)::case_filter,

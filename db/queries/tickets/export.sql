@@ -15,7 +15,7 @@ FROM (
     SELECT l.code AS _code, k.id IS NOT NULL AS _item, l.place AS _cursor, k.n AS place,
         m.names_version AS _names, masks_staff(m) AS _masked,
 \ir ../../parts/ticket_columns.sql
-    FROM caller(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
+    FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
     CROSS JOIN (SELECT coalesce(@now, statement_timestamp()) AS now OFFSET 0) AS n
     CROSS JOIN LATERAL export_tickets(m, @id, @request_id,
         ROW(@status, @case, @organisation, @kind, @role, @mine, @overdue, NULL)::ticket_filter,

@@ -232,23 +232,22 @@ BEGIN
     w.body := v_body;
 END $$;
 
--- Same category, near, open, recent: staff get the ids, a resident a count.
+-- Same category, near, open, recent: staff get the ids, a resident a count. A band of latitude comes from the index cases_near.
 CREATE FUNCTION duplicates_of(w work) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
     c cases := w.c;
     v_metres double precision := (w.policy ->> 'duplicate_metres')::double precision;
+    v_band double precision := v_metres / 110574; -- degrees; a degree of latitude is nowhere shorter
+    v_after timestamptz := w.now - days(w.policy, 'duplicate_days');
 BEGIN
     IF c.point IS NULL THEN
         RETURN '{}';
     END IF;
     RETURN ARRAY(
         SELECT x.id FROM cases x
-        WHERE x.tenant = c.tenant AND x.category = c.category AND x.id <> c.id
-            AND x.point && st_expand(c.point, v_metres / 111320 / cos(radians(st_y(c.point))), v_metres / 110574)
-            AND x.received_at > w.now - days(w.policy, 'duplicate_days')
-            AND x.state IN ('received', 'accepted', 'verifying', 'registered', 'source_handling', 'whistled', 'handling',
-                'checking', 'evaluating', 'suspended')
-            AND metres(x.point, c.point) <= v_metres
+        WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL AND x.point IS NOT NULL
+            AND st_y(x.point) BETWEEN st_y(c.point) - v_band AND st_y(c.point) + v_band
+            AND x.id <> c.id AND x.received_at > v_after AND metres(x.point, c.point) <= v_metres
         ORDER BY x.received_at DESC LIMIT 20);
 END $$;
 COMMENT ON FUNCTION duplicates_of(work) IS 'Ids of cases that may be the same.';

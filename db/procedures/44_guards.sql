@@ -114,6 +114,16 @@ BEGIN
     END IF;
 END $$;
 
+-- Where no ticket is worked on again, naming some would be a mistake that nobody notices.
+CREATE FUNCTION guard_no_tickets(INOUT w work) LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF coalesce(w.body -> 'rework_tickets', '[]') NOT IN ('[]', 'null') THEN
+        w := refused(w, 'invalid_value', '/rework_tickets');
+    ELSIF coalesce(w.body -> 'tickets', '[]') NOT IN ('[]', 'null') THEN
+        w := refused(w, 'invalid_value', '/tickets');
+    END IF;
+END $$;
+
 -- After feedback the work goes back to tickets: the lead is opened again, or a new one is named, and only one of both.
 CREATE FUNCTION guard_rework(INOUT w work) LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -122,7 +132,8 @@ DECLARE
     v_bad integer;
     v_leads integer := leads_in(w.body -> 'tickets');
 BEGIN
-    IF c.state_before = 'source_handling' THEN
+    IF w.variant = 'pass' OR c.state_before = 'source_handling' THEN
+        w := guard_no_tickets(w);
         RETURN;
     END IF;
     SELECT min(a.n) INTO v_bad

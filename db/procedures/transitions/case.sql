@@ -140,7 +140,7 @@ INSERT INTO case_transitions (ordinal, action, variant, from_states, to_state, w
      '{system}', '{}', false, 'public',
      'The draw leaves this round unchecked: as a pass.'),
     (270, 'check', 'pass', '{checking}', '?',
-     '{supervisor:check,leader:check,community:check,grid_worker:check}', '{check_near}', true, 'public',
+     '{supervisor:check,leader:check,community:check,grid_worker:check}', '{check_near,rework_named}', true, 'public',
      'Evaluating, or closed unrated when no reporter can be asked.'),
     (280, 'check', 'fail', '{checking}', '?',
      '{supervisor:check,leader:check,community:check,grid_worker:check}', '{check_near,reason,rework_named,organisations_known}', true, 'public',

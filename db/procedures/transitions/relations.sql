@@ -71,7 +71,7 @@ INSERT INTO machine_guards (guard, stage, refusal, about) VALUES
     ('check_near',          422, 'too_far',               'On scene: the checker stood within 200 m and the accuracy, which counts for 100 m at most.'),
     ('reason',              422, 'required',              'A reason.'),
     ('lead_named',          422, 'lead_not_named',        'The first whistle names exactly one lead, a later one at most one.'),
-    ('rework_named',        422, 'lead_not_named',        'After feedback the lead is among the tickets opened again, or a new one is named.'),
+    ('rework_named',        422, 'lead_not_named',        'A fail after feedback opens the lead again or names a new one; otherwise no tickets are named (invalid_value).'),
     ('lead_reply',          422, 'required',              'The lead says what the reporter is told.'),
     ('organisations_known', 422, 'unknown_reference',     'Tickets go to active organisations.'),
     ('verifier_known',      422, 'unknown_reference',     'A grid worker of the grid.'),

@@ -262,3 +262,16 @@ COMMENT ON TABLE case_figures IS 'Given up for round_figures: only releases befo
 COMMENT ON TABLE ticket_figures IS 'Given up for run_figures: only releases before it write here.';
 COMMENT ON TABLE figures IS 'Given up for figure_sums and figure_steps: only releases before them write here.';
 COMMENT ON TABLE figure_progress IS 'Given up for figure_positions: only releases before it write here.';
+
+-- The street's list of breaches, newest first.
+CREATE INDEX breaches_breached ON breaches (tenant, breached_at, subject, clock, run);
+
+INSERT INTO dictionary_entries (dictionary, code, ordinal, zh, en) VALUES
+    ('breach_clock', 'arrive', 10, '到场', 'Arrive'),
+    ('breach_clock', 'resolve', 20, '解决', 'Resolve'),
+    ('breach_clock', 'late_registration', 25, '逾期未立案', 'Registered late'),
+    ('breach_clock', 'plan', 30, '形成方案', 'Plan'),
+    ('breach_clock', 'sign', 40, '签收', 'Sign'),
+    ('breach_clock', 'contact', 50, '联系群众', 'Contact'),
+    ('breach_clock', 'report', 60, '报到', 'Report in'),
+    ('breach_clock', 'finish', 70, '办结', 'Finish');

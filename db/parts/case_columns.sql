@@ -25,4 +25,4 @@
         ELSE case_tickets_json(m, c, (i.e).tickets, n.now) END AS tickets,
     CASE WHEN c.requests_pending > 0 THEN case_requests_json(m, c) ELSE '[]' END AS requests,
     c.rework_count, c.urge_count, CASE WHEN c.state = 'evaluating' THEN c.callback_tries END AS callback_tries,
-    c.policy_version, c.updated_at, c.version, (i.e).bits AS allowed_actions
+    c.policy_version, c.updated_at, c.version, (i.e).bits AS allowed_actions, (i.e).bits AS askable_requests

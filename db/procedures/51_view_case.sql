@@ -95,7 +95,7 @@ CREATE TYPE case_reply AS (
     rejection__code text, rejection__basis text, rejection__reason text,
     merged_into uuid, review_date date, ratings json, tickets json, requests json,
     rework_count integer, urge_count integer, callback_tries integer,
-    policy_version integer, updated_at timestamptz, version bigint, allowed_actions bigint,
+    policy_version integer, updated_at timestamptz, version bigint, allowed_actions bigint, askable_requests bigint,
     duplicates__count integer, duplicates__ids uuid[]
 );
 

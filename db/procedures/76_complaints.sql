@@ -23,7 +23,7 @@ COMMENT ON FUNCTION complaint_in_sight(actor, complaints) IS 'Whether the compla
 CREATE FUNCTION complaint_bars(p_person uuid, k complaints, p_case cases, p_against text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(p_person IN ((k).person_id, (p_case).handler) OR p_person = ANY ((p_case).workers)
-    OR p_against = 'person:' || p_person, false);
+    OR p_against = 'person:' || p_person::text, false);
 
 CREATE FUNCTION complaint_refuses(p_me actor, k complaints, p_case cases, p_against text) RETURNS text
 LANGUAGE plpgsql STABLE AS $$

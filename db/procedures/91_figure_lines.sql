@@ -13,8 +13,11 @@ END $$;
 COMMENT ON FUNCTION figure_columns(text) IS 'The sums of rounds, of tickets, or all of them.';
 
 -- The columns, each put into a pattern: statements over all of them are written once.
-CREATE FUNCTION figure_list(p_of text, p_pattern text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT string_agg(replace(p_pattern, '$', c.name), ', ' ORDER BY c.n) FROM unnest(figure_columns(p_of)) WITH ORDINALITY AS c (name, n));
+CREATE FUNCTION figure_list(p_of text, p_pattern text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (SELECT string_agg(replace(p_pattern, '$', c.name), ', ' ORDER BY c.n)
+        FROM unnest(figure_columns(p_of)) WITH ORDINALITY AS c (name, n));
+END $$;
 
 CREATE TYPE round_counts AS (
     day date, arrive integer, arrive_met integer, arrive_rest integer, arrive_rest_met integer, ordinary integer, ordinary_met integer,

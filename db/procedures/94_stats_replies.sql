@@ -1,7 +1,7 @@
 -- What the operations on figures answer.
 
 -- Of nothing there is no rate: null, never 0 or 100 per cent.
-CREATE FUNCTION rate_json(p_hits numeric, p_cases numeric) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION rate_json(p_hits numeric, p_cases numeric) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
 RETURN json_build_object('numerator', coalesce(p_hits, 0), 'denominator', coalesce(p_cases, 0),
     'rate', CASE WHEN p_cases > 0 THEN round(p_hits / p_cases, 6) END);
 
@@ -18,29 +18,33 @@ CREATE FUNCTION weight_of(p_policy jsonb, p_setting text, p_name text) RETURNS n
 RETURN coalesce(CASE jsonb_typeof(p_policy #> ARRAY[p_setting, p_name])
     WHEN 'number' THEN (p_policy #>> ARRAY[p_setting, p_name])::numeric END, 0);
 
-CREATE FUNCTION rate_of(p_sums jsonb, p_hits text, p_cases text) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION rate_of(p_sums jsonb, p_hits text, p_cases text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
 RETURN rate_json((p_sums ->> p_hits)::numeric, (p_sums ->> p_cases)::numeric);
 
-CREATE FUNCTION four_rates(p_sums jsonb, p_rest text) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION four_rates(p_sums jsonb, p_rest text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
 RETURN json_build_object('arrive', rate_of(p_sums, 'arrive' || p_rest || '_met', 'arrive' || p_rest),
     'ordinary', rate_of(p_sums, 'ordinary' || p_rest || '_met', 'ordinary' || p_rest),
     'complex', rate_of(p_sums, 'complex' || p_rest || '_met', 'complex' || p_rest),
     'plan', rate_of(p_sums, 'plan' || p_rest || '_met', 'plan' || p_rest));
 
-CREATE FUNCTION satisfaction(p_sums jsonb, p_policy jsonb) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN rate_json(
-    (SELECT sum(weight_of(p_policy, 'satisfied_weights', n::text) * coalesce((p_sums ->> ('satisfied_' || n))::numeric, 0))
-        FROM generate_series(1, 5) AS n),
-    (p_sums ->> 'reached')::numeric);
+CREATE FUNCTION satisfaction(p_sums jsonb, p_policy jsonb) RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN rate_json(
+        (SELECT sum(weight_of(p_policy, 'satisfied_weights', n::text) * coalesce((p_sums ->> ('satisfied_' || n))::numeric, 0))
+            FROM generate_series(1, 5) AS n),
+        (p_sums ->> 'reached')::numeric);
+END $$;
 
 -- The three rates weighed; of nothing there is no sum either.
-CREATE FUNCTION weighed(p_response json, p_solve json, p_satisfy json, p_policy jsonb) RETURNS json LANGUAGE sql IMMUTABLE AS $$
-    SELECT rate_json(sum(w.weight * w.rate), CASE WHEN count(w.rate) = 3 THEN sum(w.weight) END)
-    FROM (VALUES
-        (weight_of(p_policy, 'score_weights', 'response'), (p_response ->> 'rate')::numeric),
-        (weight_of(p_policy, 'score_weights', 'solve'), (p_solve ->> 'rate')::numeric),
-        (weight_of(p_policy, 'score_weights', 'satisfy'), (p_satisfy ->> 'rate')::numeric)) AS w (weight, rate);
-$$;
+CREATE FUNCTION weighed(p_response json, p_solve json, p_satisfy json, p_policy jsonb) RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (
+        SELECT rate_json(sum(w.weight * w.rate), CASE WHEN count(w.rate) = 3 THEN sum(w.weight) END)
+        FROM (VALUES
+            (weight_of(p_policy, 'score_weights', 'response'), (p_response ->> 'rate')::numeric),
+            (weight_of(p_policy, 'score_weights', 'solve'), (p_solve ->> 'rate')::numeric),
+            (weight_of(p_policy, 'score_weights', 'satisfy'), (p_satisfy ->> 'rate')::numeric)) AS w (weight, rate));
+END $$;
 
 CREATE TYPE stats_rates_reply AS (
     refusal text, pointer text, period json, behind bigint, residents json, others json, rates json, weights json);
@@ -79,8 +83,9 @@ COMMENT ON FUNCTION stats_rates(actor, date, date, text[], text[], text[], text[
 
 CREATE TYPE stats_steps_reply AS (refusal text, pointer text, period json, behind bigint, steps json);
 
-CREATE FUNCTION steps_json(p_tenant text, f figure_filter) RETURNS json LANGUAGE sql STABLE AS $$
-    WITH buckets AS (
+CREATE FUNCTION steps_json(p_tenant text, f figure_filter) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (WITH buckets AS (
         SELECT s.step / 512 AS step, s.step AS code, sum(s.n) AS n, sum(s.ms) AS ms FROM steps_summed(p_tenant, f) AS s
         GROUP BY s.step HAVING sum(s.n) > 0
     ), ranked AS (
@@ -96,8 +101,8 @@ CREATE FUNCTION steps_json(p_tenant text, f figure_filter) RETURNS json LANGUAGE
         'sum_seconds', coalesce(s.ms, 0) / 1000, 'mean_seconds', round(s.ms / s.total / 1000, 3),
         'median_seconds', round(bucket_seconds(s.median)::numeric, 3), 'p90_seconds', round(bucket_seconds(s.p90)::numeric, 3))
         ORDER BY m.n)
-    FROM unnest(figure_steps()) WITH ORDINALITY AS m (step, n) LEFT JOIN steps s ON s.step = m.n;
-$$;
+    FROM unnest(figure_steps()) WITH ORDINALITY AS m (step, n) LEFT JOIN steps s ON s.step = m.n);
+END $$;
 
 CREATE FUNCTION stats_steps(p_me actor, p_from date, p_to date, p_area text[], p_organisation text[], p_category text[], p_level text[])
 RETURNS stats_steps_reply LANGUAGE plpgsql STABLE AS $$

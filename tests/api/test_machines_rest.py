@@ -148,7 +148,7 @@ def test_callback_list_tries_and_rating(street):
     assert [(i["callback_tries"], "callback" in i["allowed_actions"]) for i in listed] == [(1, True)]
     assert "callback" in {w["action"] for w in street.supervisor.get("/v1/me/work")["items"]}
     lacking = street.supervisor.post(f"{path}/callback", {"reached": True, "contacted": True})
-    assert (lacking.status, lacking.code, lacking.pointers) == (422, "invalid_body", ["/solved"])
+    assert (lacking.status, lacking.code, lacking.pointers) == (422, "invalid_body", ["/satisfied", "/solved"])
     done = street.supervisor.post(f"{path}/callback", {"reached": True, "contacted": True, "solved": "yes", "satisfied": 4})
     assert (done.status, done["state"]) == (200, "closed")
     assert [r["satisfied"] for r in done["ratings"]] == [4]

@@ -276,7 +276,7 @@ INSERT INTO cases (tenant, id, number, state, kind, category, title, description
     tickets_unsubmitted, policy_version, received_at, round, round_started_at, arrive_due_at, arrived_at, resolve_run, resolve_due_at,
     resolve_cause, resolved_at, plan_run, plan_started_at, plan_first_due_at, plan_due_at, planned_at, plan_request, plan_parties, state_at,
     state_before, signed_round, never_sampled, reject_code, reject_basis, reject_reason, evaluating_at, closed_at, closed_how,
-    rework_count, event_seq, updated_at)
+    rework_count, requests_pending, event_seq, updated_at)
 SELECT pg_temp.bench('tenant'), d.id, 'BS' || to_char(d.t0, 'YYYYMMDD') || '-' || lpad((d.n % 1000000)::text, 6, '0'), u.state, 'problem',
     'k' || d.category, 'Bench', 'Something is in the way', u.level, CASE WHEN d.path IN ('source', 'whistle') AND d.t_register <= pg_temp.now()
         THEN d.t_register END, d.source, ST_SetSRID(ST_MakePoint(125.7 + d.grid * 0.001 + d.mood * 0.001, 41.6 + d.luck * 0.01), 4326), 'Road 12',
@@ -302,9 +302,13 @@ SELECT pg_temp.bench('tenant'), d.id, 'BS' || to_char(d.t0, 'YYYYMMDD') || '-' |
     CASE WHEN u.state IN ('evaluating', 'closed') AND NOT d.anonymous THEN CASE u.round WHEN 2 THEN x.t_reopen + x.x_again + x.x_check ELSE x.t_check END END,
     CASE WHEN u.state = 'closed' THEN CASE u.round WHEN 2 THEN x.t_reopen + x.x_again + x.x_check + x.x_rate ELSE x.t_close END END,
     CASE WHEN u.state = 'closed' THEN CASE WHEN x.how = 'rate' THEN 'rated' ELSE 'unrated' END END,
-    coalesce(d.t_fail <= pg_temp.now(), false)::integer, u.seq, u.at
+    coalesce(d.t_fail <= pg_temp.now(), false)::integer, ((d.t_plan <= pg_temp.now() AND d.t_planned > pg_temp.now()) IS TRUE)::integer, u.seq, u.at
 FROM draft d JOIN due u ON u.id = d.id JOIN ended x ON x.id = d.id LEFT JOIN counted k ON k.case_id = d.id
 ORDER BY d.t0;
+
+INSERT INTO case_workers (tenant, person_id, case_id)
+SELECT DISTINCT e.tenant, e.person_id, e.case_id FROM case_events e
+WHERE e.tenant = pg_temp.bench('tenant') AND e.role = 'grid_worker' AND e.action IN ('arrive', 'start_source', 'source_done');
 
 INSERT INTO case_reporters (tenant, case_id, n, person_id, anonymous, contactable, at)
 SELECT pg_temp.bench('tenant'), d.id, 1, CASE WHEN NOT d.anonymous THEN d.reporter END, d.anonymous, NOT d.anonymous, d.t0 FROM draft d;

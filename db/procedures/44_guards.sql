@@ -94,6 +94,9 @@ BEGIN
             OR addresses(w.me, c, w.role) @> ARRAY[(plan_step(w)).who_kind || ':' || (plan_step(w)).who_id]
         WHEN 'reclass_leader' THEN 'leader' = ANY ((w.me).roles)
             OR NOT coalesce(least(c.resolve_due_at, c.plan_due_at) < w.now, false)
+        WHEN 'caller_apart' THEN c.handler IS DISTINCT FROM (w.me).person_id OR NOT EXISTS (
+            SELECT FROM people p
+            WHERE p.tenant = c.tenant AND p.active AND 'supervisor' = ANY (p.roles) AND p.id <> (w.me).person_id)
     END;
 END $$;
 COMMENT ON FUNCTION guard_person(work, text) IS 'Guards of stage 403.';

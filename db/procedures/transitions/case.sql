@@ -146,7 +146,7 @@ INSERT INTO case_transitions (ordinal, action, variant, from_states, to_state, w
      '{supervisor:check,leader:check,community:check,grid_worker:check}', '{check_near,reason,rework_named,organisations_known}', true, 'public',
      'Back to where the work came from: handling, or source_handling with the same handler.'),
     (290, 'callback', '', '{evaluating}', '?',
-     '{supervisor}', '{rater_left,callback_answers}', true, 'staff',
+     '{supervisor}', '{rater_left,caller_apart,callback_answers}', true, 'staff',
      'Not reached counts a try; reached is a rating: closed.'),
     (300, 'rate', '', '{evaluating}', 'closed',
      '{citizen:reporter,dispatcher:reporter,grid_worker:reporter,community:reporter,window_clerk:reporter}',

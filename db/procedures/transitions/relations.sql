@@ -62,6 +62,7 @@ INSERT INTO machine_guards (guard, stage, refusal, about) VALUES
     ('level_allowed',       403, 'level_not_allowed',     'Above ordinary only a dispatcher registers.'),
     ('step_mine',           403, 'not_handler',           'The step names this person, role or organisation.'),
     ('reclass_leader',      403, 'level_not_allowed',     'Past the due time only a leader.'),
+    ('caller_apart',        403, 'worked_on_it',          'Not the handler, while another supervisor is there to call.'),
     ('place_kept',          422, 'place_missing',         'A point, an address, a place or an area is left.'),
     ('step_open',           422, 'unknown_reference',     'The step is one of the plan in force.'),
     ('supervision_open',    422, 'unknown_reference',     'The supervision waits for a reply.'),

@@ -24,6 +24,15 @@ enum string_format { FORMAT_NONE, FORMAT_UUID, FORMAT_DATE_TIME, FORMAT_DATE };
 
 struct schema;
 
+/* `if` a property has this value, `then` others are required. */
+struct condition {
+    const char *property;
+    const char *value; /* a text, or true or false as one */
+    bool is_text;
+    const char *const *required;
+    size_t n_required;
+};
+
 struct property {
     const char *name;
     const struct schema *schema;
@@ -44,6 +53,8 @@ struct schema {
     size_t min_length, max_length; /* code points */
     const struct property *properties;
     size_t n_properties;
+    const struct condition *conditions;
+    size_t n_conditions;
     bool free_form;
     size_t min_properties;
     const struct schema *items;

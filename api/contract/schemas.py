@@ -11,7 +11,7 @@ COMBINATORS = ("oneOf", "anyOf", "allOf")
 UNDERSTOOD = {
     "type", "format", "pattern", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength",
     "properties", "required", "additionalProperties", "minProperties", "items", "minItems", "maxItems", "uniqueItems",
-    "default", "description", "title", "example", "examples", "deprecated", "readOnly", "writeOnly", "$ref", "$comment",
+    "if", "then", "default", "description", "title", "example", "examples", "deprecated", "readOnly", "writeOnly", "$ref", "$comment",
 }  # fmt: skip
 MAX_DEPTH = 32
 NO_LIMIT = None
@@ -28,6 +28,7 @@ class Schema:
     min_length: int = 0
     max_length: int | None = NO_LIMIT
     properties: tuple[tuple[str, "Schema", bool], ...] = ()
+    conditions: tuple[tuple[str, str | bool, tuple[str, ...]], ...] = ()
     free_form: bool = False
     min_properties: int = 0
     items: "Schema | None" = None
@@ -47,6 +48,10 @@ def type_bits(node: dict) -> int:
 
 def is_nullable(node: dict) -> bool:
     return "null" in type_names(node)
+
+
+def only_conditions(node: dict) -> bool:
+    return all(set(part) == {"if", "then"} for part in node.get("allOf", [{}]))
 
 
 class Requests:
@@ -80,6 +85,7 @@ class Requests:
             min_length=node.get("minLength", 0),
             max_length=node.get("maxLength", NO_LIMIT),
             properties=self._properties(node, where, depth),
+            conditions=self._conditions(node, where),
             free_form=node.get("additionalProperties") is True,
             min_properties=node.get("minProperties", 0),
             items=self.compile(node["items"], f"{where}[]", depth + 1) if "items" in node else None,
@@ -98,9 +104,25 @@ class Requests:
             for name in sorted(declared, key=str.encode)
         )
 
+    def _conditions(self, node: dict, where: str) -> tuple:
+        """`if` one property has one value, `then` others are required; several of them in an allOf."""
+        found = []
+        for part in [node] * ("if" in node or "then" in node) + (node["allOf"] if only_conditions(node) else []):
+            test, then = part.get("if", {}), part.get("then", {})
+            name, *more = test.get("properties", {"": None})
+            value = (test.get("properties", {}).get(name) or {}).get("const")
+            fits = not more and test.get("required") == [name] and set(test) == {"properties", "required"}
+            if not fits or not isinstance(value, (str, bool)) or set(then) != {"required"}:
+                self.faults.add(where, "has a condition; the validator knows only: if one property has one value, then others are required.")
+                continue
+            for other in sorted({name, *then["required"]} - set(node.get("properties", {}))):
+                self.faults.add(where, f"has a condition on {other}, which it does not declare.")
+            found.append((name, value, tuple(then["required"])))
+        return tuple(found)
+
     def _check(self, node: dict, where: str) -> None:
         for word in COMBINATORS:
-            if word in node:
+            if word in node and not (word == "allOf" and only_conditions(node)):
                 self.faults.add(where, f"uses {word}, which requests may not; write the fields out.")
         for key in node:
             if key not in UNDERSTOOD and key not in COMBINATORS and not str(key).startswith("x-"):

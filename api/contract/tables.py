@@ -89,6 +89,19 @@ class Tables:
         self.before.append(f"static const struct property {name}[] = {{\n" + "\n".join(rows) + "\n};")
         return name
 
+    def _conditions(self, schema: Schema) -> str:
+        name = f"conditions_{len(self.rows)}"
+        rows = []
+        for n, (property_name, value, required) in enumerate(schema.conditions):
+            text = value if isinstance(value, str) else c_bool(value)
+            self.before.append(f"static const char *const {name}_{n}[] = {{{', '.join(map(c_string, required))}}};")
+            rows.append(
+                f"    {{.property = {c_string(property_name)}, .value = {c_string(text)}, .is_text = {c_bool(isinstance(value, str))}, "
+                f".required = {name}_{n}, .n_required = {len(required)}}},"
+            )
+        self.before.append(f"static const struct condition {name}[] = {{\n" + "\n".join(rows) + "\n};")
+        return name
+
     def _schema_row(self, schema: Schema, number: int, items: str, properties: str) -> str:
         parts = [f".types = {schema.types}", f".format = {schema.format}"]
         if schema.pattern is not None:
@@ -108,6 +121,8 @@ class Tables:
         parts.append(f".min_length = {schema.min_length}, .max_length = {c_limit(schema.max_length)}")
         if properties:
             parts.append(f".properties = {properties}, .n_properties = {len(schema.properties)}")
+        if schema.conditions:
+            parts.append(f".conditions = {self._conditions(schema)}, .n_conditions = {len(schema.conditions)}")
         parts.append(f".free_form = {c_bool(schema.free_form)}, .min_properties = {schema.min_properties}")
         parts.append(f".items = {items}, .min_items = {schema.min_items}, .max_items = {c_limit(schema.max_items)}")
         parts.append(f".unique_items = {c_bool(schema.unique_items)}")

@@ -20,4 +20,4 @@
     t.result, t.reply, t.cause_code, t.not_contacted, t.department_rating, t.rework_count, t.final,
     CASE WHEN c.attachments_hung > 0 THEN case_attachments_json(m, c, t.id) ELSE '[]' END AS attachments,
     CASE WHEN c.requests_pending > 0 THEN case_requests_json(m, c, t.id) ELSE '[]' END AS requests, t.updated_at,
-    (i.e).bits AS allowed_actions
+    (i.e).bits AS allowed_actions, (i.e).bits AS askable_requests

@@ -79,7 +79,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION named_party(actor, text, text) IS 'Whom a step or a supervision names';
 
-CREATE TYPE reporter_shown AS (name text, phone text, anonymous boolean, private boolean, contactable boolean);
+-- What a reporter said. merged: in a case that has since gone up in this one, whose words are another's.
+CREATE TYPE own_report AS (
+    name text, phone text, anonymous boolean, private boolean, contactable boolean, merged boolean, title text, description text,
+    point geometry, address text, answers jsonb
+);
 
 CREATE FUNCTION has_reporter(p_case cases) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (p_case).reporter_name IS NOT NULL OR (p_case).reporter_phone IS NOT NULL OR (p_case).reporters <> '{}'
@@ -89,14 +93,21 @@ RETURN (p_case).reporter_name IS NOT NULL OR (p_case).reporter_phone IS NOT NULL
 CREATE FUNCTION owns_report(p_me actor, p_case cases) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN 'citizen' = ANY ((p_me).roles) AND ((p_me).person_id = ANY ((p_case).reporters)) IS TRUE;
 
-CREATE FUNCTION own_reporter(p_me actor, p_case cases) RETURNS reporter_shown LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION own_reporter(p_me actor, p_case cases) RETURNS own_report LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    v_own reporter_shown;
+    v_own own_report;
+    v_from uuid;
 BEGIN
-    SELECT r.name, r.phone, r.anonymous, r.private, r.contactable INTO v_own
+    SELECT r.name, r.phone, r.anonymous, r.private, r.contactable, r.from_case IS NOT NULL, r.from_case
+    INTO v_own.name, v_own.phone, v_own.anonymous, v_own.private, v_own.contactable, v_own.merged, v_from
     FROM case_reporters r
     WHERE r.tenant = p_case.tenant AND r.case_id = p_case.id AND r.person_id = p_me.person_id
     ORDER BY r.n LIMIT 1;
+    IF v_own.merged THEN
+        SELECT c.title, c.description, c.point, c.address, c.answers
+        INTO v_own.title, v_own.description, v_own.point, v_own.address, v_own.answers
+        FROM cases c WHERE c.tenant = p_case.tenant AND c.id = v_from;
+    END IF;
     RETURN v_own;
 END $$;
-COMMENT ON FUNCTION own_reporter(actor, cases) IS 'What a reporter said of themselves';
+COMMENT ON FUNCTION own_reporter(actor, cases) IS 'What a reporter said, of themselves and of the matter';

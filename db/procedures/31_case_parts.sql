@@ -10,7 +10,8 @@ BEGIN
         JOIN attachments a ON a.tenant = h.tenant AND a.id = h.attachment_id
         LEFT JOIN tickets t ON t.tenant = h.tenant AND t.id = h.ticket_id
         WHERE h.tenant = p_case.tenant AND h.case_id = p_case.id AND (p_ticket IS NULL OR h.ticket_id = p_ticket)
-            AND attachment_in_sight(p_me, h, t.organisation, tickets_in_sight(p_me, p_case))), '[]');
+            AND (a.created_by = p_me.person_id
+                OR attachment_in_sight(p_me, h, t.organisation, tickets_in_sight(p_me, p_case)))), '[]');
 END $$;
 
 CREATE FUNCTION case_refs_json(p_case cases) RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$

@@ -44,6 +44,15 @@ RETURN ((p_case).handler = (p_me).person_id OR (p_case).created_by = (p_me).pers
     OR (p_me).person_id = ANY ((p_case).reporters)
     OR 'department' = ANY ((p_me).roles) AND (p_me).org = ANY ((p_case).open_orgs)) IS TRUE;
 
+-- Nobody finds a case by words that it does not show them.
+CREATE FUNCTION words_shown(p_me actor, p_case cases) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    v_own own_report := CASE WHEN owns_report(p_me, p_case) AND cardinality(p_case.reporters) > 1 THEN own_reporter(p_me, p_case) END;
+BEGIN
+    RETURN CASE WHEN v_own.merged THEN case_words(v_own.title, v_own.description, v_own.address)
+        ELSE case_words(p_case.title, p_case.description, p_case.address) END;
+END $$;
+
 -- Every filter, looked at on the row.
 CREATE FUNCTION case_fits(p_me actor, f case_filter, c cases, p_now timestamptz) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN ((f).status IS NULL OR (c).state = ANY ((f).status))
@@ -55,7 +64,7 @@ RETURN ((f).status IS NULL OR (c).state = ANY ((f).status))
     AND ((f).mine IS NULL OR case_is_mine(p_me, c) = (f).mine)
     AND ((f).overdue IS NULL OR coalesce((c).overdue_at < p_now, false) = (f).overdue)
     AND ((f).number IS NULL OR (c).number = ANY ((f).number))
-    AND ((f).words IS NULL OR has_words(case_words((c).title, (c).description, (c).address), (f).words));
+    AND ((f).words IS NULL OR has_words(words_shown(p_me, c), (f).words));
 COMMENT ON FUNCTION case_fits(actor, case_filter, cases, timestamptz) IS 'Whether a case passes the filters of a list';
 
 CREATE TYPE page_keys AS (

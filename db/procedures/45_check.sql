@@ -84,7 +84,9 @@ BEGIN
             checks_here(w) OR (w.me).person_id = ANY ((w.c).workers));
     END IF;
     IF w.code IS NULL THEN
-        w.sole := w.action = 'check' AND (w.me).person_id = ANY ((w.c).workers);
+        w.sole := coalesce(CASE w.action
+            WHEN 'check' THEN (w.me).person_id = ANY ((w.c).workers)
+            WHEN 'callback' THEN (w.me).person_id = (w.c).handler END, false);
         w := check_row(w, m.fields);
     END IF;
 END $$;

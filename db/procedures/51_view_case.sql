@@ -5,6 +5,7 @@
 -- What of a case is another for each reader. Step by step: most readers and most cases need few of these steps.
 CREATE TYPE case_eyes AS (
     tickets text, -- all, own or none
+    merged boolean, own own_report, -- the reader's own words, if the reader's report was merged into this case
     reporter_name text, reporter_phone text, reporter_anonymous boolean, reporter_private boolean, reporter_contactable boolean,
     handler party, contact party, first party,
     plan plan_shown,
@@ -13,7 +14,7 @@ CREATE TYPE case_eyes AS (
 
 CREATE FUNCTION eyes_reporter(INOUT e case_eyes, m actor, c cases) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    v_own reporter_shown;
+    v_own own_report;
     v_full boolean;
 BEGIN
     IF owns_report(m, c) THEN
@@ -23,6 +24,10 @@ BEGIN
         e.reporter_anonymous := v_own.anonymous;
         e.reporter_private := v_own.private;
         e.reporter_contactable := v_own.contactable;
+        IF v_own.merged THEN
+            e.merged := true;
+            e.own := v_own;
+        END IF;
     ELSIF has_reporter(c) THEN
         e.reporter_anonymous := c.reporter_anonymous;
         e.reporter_private := c.reporter_private;
@@ -95,7 +100,7 @@ CREATE TYPE case_reply AS (
     rejection__code text, rejection__basis text, rejection__reason text,
     merged_into uuid, review_date date, ratings json, tickets json, requests json,
     rework_count integer, urge_count integer, callback_tries integer,
-    policy_version integer, updated_at timestamptz, version bigint, allowed_actions bigint,
+    policy_version integer, updated_at timestamptz, version bigint, allowed_actions bigint, askable_requests bigint,
     duplicates__count integer, duplicates__ids uuid[]
 );
 
@@ -111,14 +116,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION case_refusal(text, text, jsonb) IS 'A reply that only refuses';
 
--- p_duplicates: staff get the ids, a resident a count.
+CREATE FUNCTION cases_in_sight(p_me actor, p_cases uuid[]) RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT i.id FROM unnest(p_cases) WITH ORDINALITY AS i (id, n) JOIN cases c ON c.tenant = p_me.tenant AND c.id = i.id
+        WHERE case_in_sight(p_me, c) ORDER BY i.n);
+END $$;
+
+-- p_duplicates: staff get the ids of those they see, a resident a count.
 CREATE FUNCTION case_replied(m actor, c cases, p_now timestamptz, p_location text, p_replayed boolean, p_duplicates uuid[])
 RETURNS SETOF case_reply LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 AS $$
 BEGIN
     RETURN QUERY
     SELECT NULL::text, NULL::text, NULL::jsonb, c.version, p_location, p_replayed, m.names_version, masks_staff(m),
 \ir ../parts/case_columns.sql
-        , cardinality(p_duplicates), CASE WHEN sees_staff(m) THEN p_duplicates END
+        , cardinality(p_duplicates), CASE WHEN sees_staff(m) AND p_duplicates IS NOT NULL THEN cases_in_sight(m, p_duplicates) END
     FROM (SELECT coalesce(p_now, statement_timestamp()) AS now OFFSET 0) AS n
 \ir ../parts/case_tables.sql
     ;

@@ -29,7 +29,7 @@ CREATE TYPE ticket_reply AS (
     signed_at timestamptz, contacted_at timestamptz, reported_in_at timestamptz, started_at timestamptz,
     submitted_at timestamptz, closed_at timestamptz, overdue boolean, overdue_clocks text[],
     result text, reply text, cause_code text, not_contacted boolean, department_rating integer,
-    rework_count integer, final boolean, attachments json, requests json, updated_at timestamptz, allowed_actions bigint
+    rework_count integer, final boolean, attachments json, requests json, updated_at timestamptz, allowed_actions bigint, askable_requests bigint
 );
 
 CREATE FUNCTION ticket_refusal(p_code text, p_pointer text DEFAULT NULL, p_detail jsonb DEFAULT NULL) RETURNS ticket_reply

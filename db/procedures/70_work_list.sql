@@ -5,6 +5,12 @@ CREATE TYPE work_item AS (
     _code text, _item boolean, object text, action text, count bigint, overdue bigint
 );
 
+-- 跟踪回访 is due a day after evaluating began.
+CREATE FUNCTION callback_due(c cases) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN c.evaluating_at + policy_minutes(policy_of(c.tenant, c.policy_version), 'callback_minutes');
+END $$;
+
 CREATE FUNCTION case_work(p_me actor, p_now timestamptz) RETURNS SETOF work_item LANGUAGE plpgsql STABLE AS $$
 DECLARE
     r text[] := p_me.roles;
@@ -13,7 +19,8 @@ DECLARE
     v_checks boolean := r && '{grid_worker,community,leader,supervisor}';
 BEGIN
     RETURN QUERY
-    SELECT NULL::text, true, 'case'::text, w.action, count(*), count(*) FILTER (WHERE c.overdue_at < p_now)
+    SELECT NULL::text, true, 'case'::text, w.action, count(*), count(*) FILTER (WHERE CASE w.action
+        WHEN 'callback' THEN callback_due(c) ELSE c.overdue_at END < p_now)
     FROM cases c
     CROSS JOIN LATERAL (SELECT v_field AND c.area = ANY (p_me.areas) AS own,
         'department' = ANY (r) AND p_me.org = ANY (c.open_orgs) AS ours, c.handler = p_me.person_id AS hand) AS i

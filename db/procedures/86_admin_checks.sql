@@ -141,6 +141,18 @@ BEGIN
         WHERE h.hour !~ '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$' OR h.hour <= p_value ->> (h.n::integer - 2) AND h.n > 1);
 END $$;
 
+-- Numbers under each of the names that the default has, none below 0 and one above it at least.
+CREATE FUNCTION weights_fit(p_value jsonb, p_default jsonb, p_most integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF jsonb_typeof(p_value) <> 'object' OR NOT p_value ?& ARRAY(SELECT jsonb_object_keys(p_default))
+        OR p_value - ARRAY(SELECT jsonb_object_keys(p_default)) <> '{}' THEN
+        RETURN false;
+    END IF;
+    RETURN (
+        SELECT bool_and(CASE WHEN jsonb_typeof(v.value) = 'number' THEN (v.value #>> '{}')::numeric BETWEEN 0 AND p_most ELSE false END)
+        FROM jsonb_each(p_value) AS v) AND p_value @@ '$.* > 0';
+END $$;
+
 -- A setting is known when there is a default for it; how far it may go follows from what its name counts.
 CREATE FUNCTION setting_fits(p_name text, p_value jsonb) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -153,8 +165,12 @@ BEGIN
             AND NOT EXISTS (SELECT FROM jsonb_each(p_value) AS s
                 WHERE NOT whole_number(s.value, 0, 100)
                     OR NOT EXISTS (SELECT FROM dictionary_entries d WHERE d.dictionary = 'source' AND d.code = s.key))
-        WHEN jsonb_typeof(policy_defaults() -> p_name) <> 'number' THEN
-            jsonb_typeof(p_value) = jsonb_typeof(policy_defaults() -> p_name)
+        WHEN p_name = 'satisfied_weights' THEN weights_fit(p_value, policy_defaults() -> p_name, 1)
+        WHEN p_name = 'score_weights' THEN weights_fit(p_value, policy_defaults() -> p_name, 1000)
+        WHEN p_name = 'unreasonable_codes' THEN jsonb_typeof(p_value) = 'array'
+            AND NOT EXISTS (SELECT FROM jsonb_array_elements(p_value) AS c (code)
+                WHERE jsonb_typeof(c.code) <> 'string' OR NOT EXISTS (
+                    SELECT FROM dictionary_entries d WHERE d.dictionary = 'reject_code' AND d.code = c.code #>> '{}'))
         WHEN p_name ~ '_minutes$' THEN whole_number(p_value, 1, 525600)
         WHEN p_name ~ '_days$' THEN whole_number(p_value, 1, 366)
         WHEN p_name ~ '_metres$' THEN whole_number(p_value, 1, 10000)

@@ -269,6 +269,35 @@ def test_alternatives_in_a_request(project: Project, word: str):
     project.fails("things.create, request body.title", f"uses {word}")
 
 
+CONDITION = {"if": {"properties": {"kind": {"const": "a"}}, "required": ["kind"]}, "then": {"required": ["title"]}}
+
+
+def test_conditions_in_a_request(project: Project):
+    project.body.update(CONDITION)
+    project.body["allOf"] = [CONDITION, CONDITION]
+    assert project.tables().count('.property = "kind", .value = "a", .is_text = true') == 3
+
+
+@pytest.mark.parametrize("wrong", [
+    {"if": CONDITION["if"]},
+    {"then": CONDITION["then"]},
+    CONDITION | {"then": {"required": ["title"], "minProperties": 1}},
+    CONDITION | {"if": {"properties": {"kind": {"enum": ["a", "b"]}}, "required": ["kind"]}},
+    CONDITION | {"if": {"properties": {"kind": {"const": "a"}}}},
+    CONDITION | {"if": {"properties": {"kind": {"const": "a"}, "title": {"const": "b"}}, "required": ["kind"]}},
+])  # fmt: skip
+def test_conditions_that_the_validator_does_not_know(project: Project, wrong: dict):
+    project.body.update(wrong)
+    project.fails("things.create, request body", "has a condition; the validator knows only")
+
+
+@pytest.mark.parametrize("wrong", [CONDITION | {"then": {"required": ["unknown"]}},
+                                   CONDITION | {"if": {"properties": {"unknown": {"const": True}}, "required": ["unknown"]}}])
+def test_condition_on_what_is_not_declared(project: Project, wrong: dict):
+    project.body.update(wrong)
+    project.fails("things.create, request body", "has a condition on unknown, which it does not declare")
+
+
 def test_open_object_in_a_request(project: Project):
     del project.body["additionalProperties"]
     project.fails("things.create, request body", "does not say additionalProperties")

@@ -62,7 +62,7 @@ DICTIONARIES = {
     "CaseState": "case_state", "TicketState": "ticket_state", "RequestState": "request_state",
     "RequestKind": "request_kind", "CaseKind": "case_kind", "Level": "level", "Source": "source", "StepOrNull": "step",
     "RejectCode": "reject_code", "CauseCode": "cause_code", "WhistleKind": "whistle_kind", "TicketRole": "ticket_role",
-    "Clock": "clock", "Visibility": "visibility", "Solved": "solved", "CoordinateSystem": "coord_sys", "Role": "role",
+    "Clock": "clock", "BreachClock": "breach_clock", "Visibility": "visibility", "Solved": "solved", "CoordinateSystem": "coord_sys", "Role": "role",
     "AreaKind": "area_kind", "OrganisationKind": "organisation_kind", "AttachmentStage": "attachment_stage",
 }  # fmt: skip
 

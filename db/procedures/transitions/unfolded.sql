@@ -111,7 +111,7 @@ CREATE TABLE machine_offers (
     PRIMARY KEY (machine, state, ordinal)
 );
 SELECT copy_everywhere('machine_offers');
-COMMENT ON TABLE machine_offers IS 'What allowed_actions chooses from; the service reads it at start.';
+COMMENT ON TABLE machine_offers IS 'What allowed_actions and askable_requests choose from; the service reads it at start.';
 
 INSERT INTO machine_offers (machine, state, ordinal, action, bits, needs)
 SELECT 'case', m.state, min(t.ordinal), m.action, bit_or(w.bits), CASE m.action WHEN 'plan' THEN party('+major') ELSE 0 END
@@ -123,7 +123,14 @@ GROUP BY m.state, m.action
 UNION ALL
 SELECT 'ticket', m.state, m.ordinal, m.action, (SELECT bit_or(b) FROM unnest(m.bits) AS b),
     CASE WHEN m.variant = 'remote' THEN party('+remote') WHEN m.action = 'recall' THEN party('+recallable') ELSE 0 END
-FROM ticket_moves m WHERE m.offered;
+FROM ticket_moves m WHERE m.offered
+UNION ALL
+SELECT 'case_asks', s.state, k.ordinal, k.kind, (SELECT bit_or(b) FROM unnest(bits_of(k.asks)) AS b), 0
+FROM request_kinds k JOIN case_states s ON s.state = ANY (k.while_states)
+WHERE k.subject = 'case' AND k.asks <> '{system}' AND k.kind <> 'plan'
+UNION ALL
+SELECT 'ticket_asks', s.state, k.ordinal, k.kind, (SELECT bit_or(b) FROM unnest(bits_of(k.asks)) AS b), 0
+FROM request_kinds k JOIN ticket_states s ON s.state = ANY (k.while_states) WHERE k.subject = 'ticket';
 
 CREATE FUNCTION offered(p_machine text, p_state text, p_bits bigint) RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN

@@ -54,9 +54,7 @@ class Hook:
 
     def hasten(self) -> None:
         """As if the time of the next tries had come."""
-        self.hooks.db.execute("UPDATE webhook_messages SET not_before = clock_timestamp() - interval '1 ms' "
-                              "WHERE webhook_id = %s AND head AND not_before > clock_timestamp()", (self.id,))
-        self.hooks.db.execute("UPDATE webhooks SET paused_until = NULL WHERE id = %s", (self.id,))
+        hasten(self.hooks.db, self.id)
 
 
 class Hooks:
@@ -80,6 +78,14 @@ class Hooks:
                 hook.act("retire")
         for receiver in self.receivers:
             receiver.stop()
+
+
+def hasten(db, webhook_id: str, tries: int = 10) -> None:
+    """Moves what is due later to now, but for what has failed so often."""
+    db.execute("UPDATE webhook_messages SET not_before = clock_timestamp() - interval '1 ms' WHERE id IN ("
+               "SELECT id FROM webhook_messages WHERE webhook_id = %s AND head AND not_before > clock_timestamp() "
+               "AND tries < %s FOR UPDATE SKIP LOCKED)", (webhook_id, tries))
+    db.execute("UPDATE webhooks SET paused_until = NULL WHERE id = %s AND paused_until IS NOT NULL", (webhook_id,))
 
 
 def wait(condition, what: str = "it"):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
@@ -46,21 +47,26 @@ def signature(secret: str, message_id: str, timestamp, body: bytes) -> str:
 class Receiver:
     """`answer(received)` gives a status, or (status, headers, body); None: the line is cut without a word."""
 
-    def __init__(self, answer=lambda received: 204, certificate: ssl.SSLContext | None = None):
-        self.answer = answer
+    def __init__(self, answer=lambda received: 204, certificate: ssl.SSLContext | None = None, host: str = "127.0.0.1"):
+        self.answer, self.host = answer, host
         self.got: list[Received] = []
         self.changed = threading.Condition()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.certificate, self.connections = certificate, set()
+        self.scheme = "https" if certificate else "http"
+        self.start(0)
+
+    def start(self, port: int) -> None:
+        self.server = ThreadingHTTPServer((self.host, port), self._handler())
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
-        self.scheme = "https" if certificate else "http"
-        if certificate:
-            self.server.socket = certificate.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        if self.certificate:
+            self.server.socket = self.certificate.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.port}/hook"
+        return f"{self.scheme}://{self.host}:{self.port}/hook"
 
     def _handler(self):
         receiver = self
@@ -99,10 +105,12 @@ class Receiver:
                 pass
 
             def handle(self):
+                receiver.connections.add(self.connection)
                 try:
                     super().handle()
                 except OSError:
                     pass
+                receiver.connections.discard(self.connection)
 
         return Handler
 
@@ -123,6 +131,17 @@ class Receiver:
     def ids(self) -> list[str]:
         return [r.id for r in self.got]
 
-    def stop(self) -> None:
+    def kill(self) -> None:
+        """As a server that dies: nobody listens, and every open line is cut."""
         self.server.shutdown()
         self.server.server_close()
+        for connection in list(self.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    stop = kill
+
+    def revive(self) -> None:
+        self.start(self.port)

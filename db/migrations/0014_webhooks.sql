@@ -98,6 +98,7 @@ SELECT spread('webhook_messages');
 CREATE UNIQUE INDEX webhook_messages_event ON webhook_messages (tenant, webhook_id, case_id, event_seq);
 CREATE INDEX webhook_messages_newest ON webhook_messages (tenant, webhook_id, id);
 CREATE INDEX webhook_messages_due ON webhook_messages (tenant, webhook_id, not_before) WHERE head;
+CREATE INDEX webhook_messages_pings ON webhook_messages (tenant, webhook_id) WHERE head AND type = 'webhook.ping';
 CREATE INDEX webhook_messages_lane ON webhook_messages (tenant, webhook_id, lane, position) WHERE state = 'pending';
 CREATE INDEX webhook_messages_ended ON webhook_messages (ended_at) WHERE ended_at IS NOT NULL;
 COMMENT ON TABLE webhook_messages IS 'One event for one webhook; kept for some days after its end';

@@ -17,12 +17,13 @@ COMMENT ON FUNCTION webhook_pause(integer) IS 'The schedule of Standard Webhooks
 CREATE FUNCTION ticket_may_be_unseen(p_state text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN p_state IN ('issued', 'send_failed', 'return_requested', 'suspended');
 
--- Of these positions, which event goes to which webhook. A case's events go to an organisation while it sees the case.
+-- Of these positions, which event goes to which webhook. A case's events go to an organisation that saw the case when they
+-- happened and still sees it; an organisation that is retired hears of nothing.
 CREATE FUNCTION webhook_matches(p_tenant text, p_after bigint, p_upto bigint)
 RETURNS TABLE (webhook_id uuid, own boolean, "position" bigint, type text, e case_events, c cases, t tickets)
 LANGUAGE sql STABLE AS $$
     WITH found AS MATERIALIZED (
-        SELECT o.position, webhook_type(e) AS type, e, c, t
+        SELECT o.position, o.organisations, webhook_type(e) AS type, e, c, t
         FROM outbox o
         JOIN case_events e ON e.tenant = o.tenant AND e.case_id = o.case_id AND e.seq = o.event_seq
         JOIN cases c ON c.tenant = o.tenant AND c.id = o.case_id
@@ -35,8 +36,10 @@ LANGUAGE sql STABLE AS $$
         AND w.event_types && webhook_names(f.type)
         AND (w.organisation_code IS NULL
             OR w.organisation_code = CASE WHEN (f.e).ticket_id IS NOT NULL THEN (f.t).organisation END
-            OR (f.e).ticket_id IS NULL AND w.organisation_code = ANY ((f.c).organisations))
-    WHERE f.type IS NOT NULL
+            OR (f.e).ticket_id IS NULL AND w.organisation_code = ANY (f.organisations)
+                AND w.organisation_code = ANY ((f.c).organisations))
+    LEFT JOIN organisations g ON g.tenant = p_tenant AND g.code = w.organisation_code
+    WHERE f.type IS NOT NULL AND g.active IS NOT FALSE
 $$;
 
 -- One statement, so that what is read and what is written are the same rows.
@@ -124,6 +127,24 @@ COMMENT ON FUNCTION webhook_read(text, bigint, integer) IS
 
 CREATE TYPE webhook_due AS (tenant text, id uuid, webhook_id uuid, url text, body text, secrets text);
 
+-- Of one receiver, so many; pings also while it is switched off or wants to be left alone. p_lanes: those with something
+-- under way.
+CREATE FUNCTION webhook_next(p_tenant text, p_webhook uuid, p_open boolean, p_now timestamptz, p_limit integer, p_lanes uuid[])
+RETURNS SETOF webhook_messages LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF p_limit <= 0 THEN
+        RETURN;
+    ELSIF p_open THEN
+        RETURN QUERY SELECT m.* FROM webhook_messages m
+            WHERE m.tenant = p_tenant AND m.webhook_id = p_webhook AND m.head AND m.not_before <= p_now AND m.lane <> ALL (p_lanes)
+            ORDER BY m.not_before, m.id LIMIT p_limit;
+    ELSE
+        RETURN QUERY SELECT m.* FROM webhook_messages m
+            WHERE m.tenant = p_tenant AND m.webhook_id = p_webhook AND m.head AND m.type = 'webhook.ping' AND m.lane <> ALL (p_lanes)
+            LIMIT p_limit;
+    END IF;
+END $$;
+
 -- p_tenants, p_ids: what is under way. p_most: room for so many more, of p_all at a time.
 CREATE FUNCTION webhook_claim(p_holder text, p_epoch bigint, p_tenants text[], p_ids uuid[], p_most integer, p_all integer)
 RETURNS SETOF webhook_due LANGUAGE plpgsql AS $$
@@ -137,31 +158,28 @@ BEGIN
     WITH flying AS MATERIALIZED (
         SELECT m.tenant, m.webhook_id, m.lane FROM unnest(p_tenants, p_ids) AS f (tenant, id)
         JOIN webhook_messages m ON m.tenant = f.tenant AND m.id = f.id
-    ), receivers AS (
-        SELECT w.*, w.failures > 0 AS failing, coalesce(f.n, 0) AS under_way
+    ), receivers AS MATERIALIZED (
+        SELECT w.tenant, w.id, w.url, w.failures > 0 AS failing, coalesce(f.n, 0) AS under_way,
+            w.active AND (w.paused_until IS NULL OR w.paused_until <= v_now) AS open
         FROM webhooks w
         LEFT JOIN (SELECT x.tenant, x.webhook_id, count(*) AS n FROM flying x GROUP BY 1, 2) AS f
             ON f.tenant = w.tenant AND f.webhook_id = w.id
         WHERE w.retired_at IS NULL AND EXISTS (SELECT FROM tenants t WHERE t.tenant = w.tenant AND t.active)
     ), due AS (
-        SELECT r.failing, r.url, m.tenant, m.id, m.webhook_id, m.body, m.not_before,
+        SELECT r.failing, r.url, m.*,
+            r.under_way + row_number() OVER (PARTITION BY r.tenant, r.id ORDER BY m.not_before, m.id) AS place,
             row_number() OVER (PARTITION BY r.failing ORDER BY m.not_before, m.id) AS n
-        FROM receivers r CROSS JOIN LATERAL (
-            SELECT x.* FROM webhook_messages x
-            WHERE x.tenant = r.tenant AND x.webhook_id = r.id AND x.head AND x.not_before <= v_now
-                AND (x.type = 'webhook.ping' OR r.active AND (r.paused_until IS NULL OR r.paused_until <= v_now))
-                AND NOT EXISTS (SELECT FROM flying f
-                    WHERE f.tenant = x.tenant AND f.webhook_id = x.webhook_id AND f.lane = x.lane)
-            ORDER BY x.not_before, x.id
-            LIMIT greatest(CASE WHEN r.failing THEN 1 ELSE webhook_lanes() END - r.under_way, 0)
-        ) AS m
+        FROM receivers r CROSS JOIN LATERAL webhook_next(r.tenant, r.id, r.open, v_now,
+            greatest(CASE WHEN r.failing THEN 1 ELSE webhook_lanes() END - r.under_way, 0)::integer,
+            ARRAY(SELECT f.lane FROM flying f WHERE f.tenant = r.tenant AND f.webhook_id = r.id)) AS m
     )
     SELECT d.tenant, d.id, d.webhook_id, d.url, d.body, (SELECT string_agg(s.secret, ' ' ORDER BY s.n DESC)
         FROM webhook_secrets s WHERE s.tenant = d.tenant AND s.webhook_id = d.webhook_id
             AND (s.valid_until IS NULL OR s.valid_until > v_now))
     FROM due d
     WHERE NOT d.failing OR d.n <= greatest(p_all / 2, 1) - (SELECT sum(r.under_way) FROM receivers r WHERE r.failing)
-    ORDER BY d.failing, d.not_before, d.id LIMIT p_most;
+    -- Everybody's first before anybody's second: who is slow does not take the room of who is quick.
+    ORDER BY d.failing, d.place, d.not_before, d.id LIMIT p_most;
 END $$;
 COMMENT ON FUNCTION webhook_claim(text, bigint, text[], uuid[], integer, integer) IS
     'Messages to be sent now, those under way left out; none when the lease is lost';

@@ -59,10 +59,11 @@ struct delivery *delivery_new(const PGresult *result, int row)
             .arena = arena,
             .tenant = copy_value(arena, result, row, "tenant"),
             .webhook_id = copy_value(arena, result, row, "webhook_id"),
+            .attempt = copy_value(arena, result, row, "attempt"),
         };
     }
     if (!delivery || !delivery->sending.url || !delivery->sending.id || !delivery->sending.secrets ||
-        !delivery->sending.body || !delivery->tenant || !delivery->webhook_id) {
+        !delivery->sending.body || !delivery->tenant || !delivery->webhook_id || !delivery->attempt) {
         arena_free(arena);
         return NULL;
     }
@@ -105,6 +106,7 @@ static void add_outcome(struct buffer *out, const struct delivery *delivery)
     buffer_add_text(out, "{\"tenant\":");
     buffer_add_json_string(out, delivery->tenant, strlen(delivery->tenant));
     add_member(out, "id", sending->id);
+    add_member(out, "attempt", delivery->attempt);
     add_member(out, "at", begun);
     add_number(out, "status", sending->status, sending->status == 0);
     add_member(out, "error", sending->error == SEND_OK ? NULL : send_error_name(sending->error));

@@ -11,7 +11,7 @@
 struct delivery {
     struct sending sending; /* must come first: the sender hands it back */
     struct arena *arena;    /* holds the delivery itself */
-    const char *tenant, *webhook_id;
+    const char *tenant, *webhook_id, *attempt;
     struct delivery *previous, *next;
 };
 

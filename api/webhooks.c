@@ -93,11 +93,16 @@ static void delivered(void *context, struct sending *sending)
     deliveries_add(&webhooks->ended, delivery);
 }
 
+/* "<tenant> <webhook> <reason>, …" */
 static void tell_disabled(struct webhooks *webhooks, const char *names)
 {
+    unsigned n = 1;
+
     if (!*names)
         return;
-    webhook_metrics_count(&webhooks->settings.metrics->disabled, 1);
+    for (const char *c = names; *c; c++)
+        n += *c == ',';
+    webhook_metrics_count(&webhooks->settings.metrics->disabled, n);
     log_line(LOG_WARNING, "webhooks switched off: %s", names);
 }
 

@@ -42,14 +42,21 @@ LANGUAGE sql STABLE AS $$
     WHERE f.type IS NOT NULL AND g.active IS NOT FALSE
 $$;
 
--- One statement, so that what is read and what is written are the same rows.
+-- One statement, so that what is read and what is written are the same rows. An event that has its message already, should
+-- positions ever be read twice, takes no place in its lane.
 CREATE FUNCTION webhook_messages_made(p_tenant text, p_after bigint, p_upto bigint) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     v_now timestamptz := clock_timestamp();
     v_made integer;
 BEGIN
-    WITH matches AS MATERIALIZED (SELECT x.* FROM webhook_matches(p_tenant, p_after, p_upto) AS x),
-    bodies AS MATERIALIZED (
+    WITH matches AS MATERIALIZED (
+        SELECT DISTINCT ON (x.webhook_id, (x.e).case_id, (x.e).seq) x.*
+        FROM webhook_matches(p_tenant, p_after, p_upto) AS x
+        WHERE NOT EXISTS (
+            SELECT FROM webhook_messages m
+            WHERE m.tenant = p_tenant AND m.webhook_id = x.webhook_id AND m.case_id = (x.e).case_id AND m.event_seq = (x.e).seq)
+        ORDER BY x.webhook_id, (x.e).case_id, (x.e).seq, x.position
+    ), bodies AS MATERIALIZED (
         SELECT DISTINCT ON (x.position) x.position, webhook_body(x.type, x.e, x.c, x.t) AS body
         FROM matches x ORDER BY x.position
     ), lined AS (
@@ -125,7 +132,7 @@ COMMENT ON FUNCTION webhook_read(text, bigint, integer) IS
 
 -- What is to be sent now
 
-CREATE TYPE webhook_due AS (tenant text, id uuid, webhook_id uuid, url text, body text, secrets text);
+CREATE TYPE webhook_due AS (tenant text, id uuid, webhook_id uuid, attempt integer, url text, body text, secrets text);
 
 -- Of one receiver, so many; pings also while it is switched off or wants to be left alone. p_lanes: those with something
 -- under way.
@@ -173,7 +180,7 @@ BEGIN
             greatest(CASE WHEN r.failing THEN 1 ELSE webhook_lanes() END - r.under_way, 0)::integer,
             ARRAY(SELECT f.lane FROM flying f WHERE f.tenant = r.tenant AND f.webhook_id = r.id)) AS m
     )
-    SELECT d.tenant, d.id, d.webhook_id, d.url, d.body, (SELECT string_agg(s.secret, ' ' ORDER BY s.n DESC)
+    SELECT d.tenant, d.id, d.webhook_id, d.attempts + 1, d.url, d.body, (SELECT string_agg(s.secret, ' ' ORDER BY s.n DESC)
         FROM webhook_secrets s WHERE s.tenant = d.tenant AND s.webhook_id = d.webhook_id
             AND (s.valid_until IS NULL OR s.valid_until > v_now))
     FROM due d
@@ -189,6 +196,7 @@ COMMENT ON FUNCTION webhook_claim(text, bigint, text[], uuid[], integer, integer
 CREATE TYPE webhook_outcome AS (
     tenant text,
     id uuid,
+    attempt integer,       -- as it was claimed
     at timestamptz,
     status integer,        -- NULL: no answer
     error text,            -- NULL: delivered
@@ -292,7 +300,7 @@ BEGIN
     END IF;
 END $$;
 
--- Answers why the webhook was switched off by it, if it was.
+-- Answers why the webhook was switched off by it, if it was. What was written before, and the answer lost, is not written again.
 CREATE FUNCTION webhook_settled(o webhook_outcome) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     w webhooks;
@@ -302,6 +310,9 @@ DECLARE
 BEGIN
     w := webhook_locked(o.tenant, (SELECT x.webhook_id FROM webhook_messages x WHERE x.tenant = o.tenant AND x.id = o.id));
     SELECT * INTO m FROM webhook_messages x WHERE x.tenant = o.tenant AND x.id = o.id;
+    IF m.attempts >= o.attempt THEN
+        RETURN NULL;
+    END IF;
     v_was := w.active;
     m := webhook_tried(m, o);
     IF o.error IS NULL THEN

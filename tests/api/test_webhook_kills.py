@@ -86,18 +86,17 @@ def test_killed_while_it_sends(own):
 
 
 def test_killed_before_and_after(own):
-    """Nothing of it is under way: what was delivered does not come again, what was not comes."""
+    """Nothing of it is under way: what was delivered does not come again, even when its positions are read once more."""
     hook = own.hooks.subscribe(own.street.city, ["ticket.*"])
     ticket = whistled(own.street)["tickets"][0]["id"]
     arrived(own, hook, ticket, STEPS[:1])
     own.kill()
-    own.db.execute("INSERT INTO outbox (tenant, case_id, event_seq, ticket_id, organisations, at) "
-                   "SELECT tenant, case_id, event_seq, ticket_id, organisations, at FROM outbox WHERE ticket_id = %s", (ticket,))
+    own.db.execute("UPDATE webhook_progress SET position = (SELECT from_position FROM webhooks WHERE id = %s)", (hook.id,))
     own.forget()
     own.service.start()
     own.street.city.ticket(ticket, "sign")
     arrived(own, hook, ticket, STEPS[:2])
-    assert len(hook.receiver.got) == 2, "an event that stands in the feed twice is one message"
+    assert len(hook.receiver.got) == 2, "an event that is read twice is one message"
 
 
 @pytest.mark.parametrize("lost", [True, False])

@@ -1,17 +1,19 @@
-"""What the sender takes next, from rows that nobody else ever sees: each test's transaction is rolled back."""
+"""What the sender takes next and what it writes: in a database in which none works, each test in a transaction that is rolled back."""
 
 import uuid
 
+import psycopg
 import pytest
-
-BODY = "{}"
+from support.service import Service
+from support.world import build_world
 
 
 class Queue:
     def __init__(self, db):
         self.db = db
         self.person = db.execute("SELECT id FROM people WHERE tenant = 'street' AND subject = 'admin'").fetchone()[0]
-        self.holder, self.epoch = db.execute("SELECT holder, epoch FROM job_leases WHERE name = 'webhooks'").fetchone()
+        self.holder = "this test"
+        self.epoch = db.execute("SELECT lease_take('webhooks', %s, 60)", (self.holder,)).fetchone()[0]
 
     def webhook(self, failures=0, active=True, paused=None, tenant="street") -> str:
         found = str(uuid.uuid4())
@@ -30,6 +32,12 @@ class Queue:
             (found, webhook, type, lane or found, head, late))
         return found
 
+    def settle(self, message: str, attempt: int, status: int = 500) -> str:
+        return self.db.execute(
+            "SELECT webhook_settle(%s, %s, jsonb_build_array(jsonb_build_object('tenant', 'street', 'id', %s::text, 'attempt', %s::integer, "
+            "'at', clock_timestamp(), 'status', %s::integer, 'error', 'status', 'duration_ms', 1)))",
+            (self.holder, self.epoch, message, attempt, status)).fetchone()[0]
+
     def claim(self, under_way=(), most=64, parallel=64) -> list[tuple[str, str]]:
         """(webhook, message), in order."""
         rows = self.db.execute("SELECT webhook_id::text, id::text FROM webhook_claim(%s, %s, %s, %s::uuid[], %s, %s)", (
@@ -37,12 +45,22 @@ class Queue:
         return [tuple(row) for row in rows]
 
 
+@pytest.fixture(scope="module")
+def quiet(postgres):
+    postgres.create_database("claims")
+    service = Service(postgres, "claims")
+    assert service.run("migrate").returncode == 0
+    build_world(postgres.url("whistled_owner", "claims"), "street")
+    return postgres.url("whistled_owner", "claims")
+
+
 @pytest.fixture
-def queue(db):
-    db.autocommit = False
-    yield Queue(db)
-    db.rollback()
-    db.autocommit = True
+def queue(quiet):
+    with psycopg.connect(quiet) as connection:
+        schema = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%'").fetchone()[0]
+        connection.execute(f"SET search_path = {schema}, whistled, public")
+        yield Queue(connection)
+        connection.rollback()
 
 
 def test_so_many_to_one_receiver(queue):
@@ -154,10 +172,19 @@ def test_too_much_waits(queue):
 def test_the_last_hundred_tries_are_kept(queue):
     hook = queue.webhook()
     message = queue.message(hook)
-    for _ in range(103):
-        queue.db.execute("SELECT webhook_settle(%s, %s, jsonb_build_array(jsonb_build_object('tenant', 'street', 'id', %s::text, "
-                         "'at', clock_timestamp(), 'status', 500, 'error', 'status', 'duration_ms', 1)))",
-                         (queue.holder, queue.epoch, message))
+    for attempt in range(1, 104):
+        queue.settle(message, attempt)
         queue.db.execute("UPDATE webhook_messages SET tries = 0 WHERE id = %s", (message,))
     kept = queue.db.execute("SELECT count(*), min(n), max(n) FROM webhook_attempts WHERE message_id = %s", (message,)).fetchone()
     assert kept == (100, 4, 103)
+
+
+def test_what_was_written_is_not_written_again(queue):
+    """The connection broke behind the commit: the sender says the same once more."""
+    hook = queue.webhook()
+    message = queue.message(hook)
+    for _ in range(2):
+        assert queue.settle(message, 1) == ""
+    assert queue.db.execute("SELECT tries, attempts FROM webhook_messages WHERE id = %s", (message,)).fetchone() == (1, 1)
+    assert queue.db.execute("SELECT failures FROM webhooks WHERE id = %s", (hook,)).fetchone() == (1,)
+    assert queue.settle(message, 2, 410) == f"street {hook} gone"

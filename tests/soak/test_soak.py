@@ -10,8 +10,8 @@ import time
 import psycopg
 import pytest
 import requests
-from conftest import assert_audit
 from support.asking import whistled, worked
+from support.audit import assert_audit
 from support.contract import Contract
 from support.fleet import STEPS, Fleet, everything, in_order
 from support.hooks import hasten, wait

@@ -3,8 +3,8 @@
 from collections import defaultdict
 
 import psycopg
-from conftest import assert_audit
 
+from .audit import assert_audit
 from .contract import Contract
 from .hooks import Hooks, wait
 from .postgres import Postgres
@@ -66,7 +66,8 @@ class Gate:
         self.holder = own.connect()
         self.holder.execute("SELECT pg_advisory_lock(%s)", (GATE,))
         own.gates.append(self)
-        self.holder.execute("CREATE OR REPLACE FUNCTION whistled.gate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN "
+        self.holder.execute("CREATE OR REPLACE FUNCTION whistled.gate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
+                            "SET lock_timeout = 0 AS $$ BEGIN "
                             f"PERFORM pg_advisory_xact_lock_shared({GATE}); RETURN coalesce(NEW, OLD); END $$")
         self.holder.execute(f"CREATE TRIGGER gate {when} ON whistled.{table} FOR EACH ROW EXECUTE FUNCTION whistled.gate()")
 

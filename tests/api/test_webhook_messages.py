@@ -36,9 +36,9 @@ def test_a_case_from_its_whistle_to_its_end(street, hooks):
     street.dispatcher.ticket(assist["id"], "approve", rating=4)
     street.dispatcher.ticket(lead["id"], "approve", rating=5, feedback={})
     street.supervisor.case(case["id"], "check", point=street.point("XF-01"), **{"pass": True})
-    until(street_hook, "case.check_passed")
-    until(city, "case.check_passed")
-    until(water, "case.check_passed")
+    for hook in (street_hook, city, water):
+        until(hook, "case.check_passed")
+        until(hook, "ticket.closed", 2 if hook is street_hook else 1)
     own = ["ticket.issued", "ticket.signed", "ticket.reported_in", "ticket.started", "ticket.submitted", "ticket.closed"]
     of_case = ["case.whistled", "case.first_signed", "case.feedback_given", "case.check_passed"]
     for hook, tickets in ((street_hook, {lead["id"], assist["id"]}), (city, {lead["id"]}), (water, {assist["id"]})):

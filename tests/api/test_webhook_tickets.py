@@ -98,6 +98,19 @@ def test_a_pull_that_shows_it_delivers_it(street, hooks, db, drained, pull):
     assert actions(street, ticket) == ["issue", "send_failed", "delivered"]
 
 
+def test_who_has_read_it_can_act_on_it(street, hooks, db):
+    """Reading is what delivers it: that must not make stale what was read."""
+    hook = hooks.subscribe(street.city, ["ticket.issued"], lambda received: 500)
+    ticket = missed(street, hook)
+    until_state(street, ticket, "send_failed")
+    read = street.city.get(f"/v1/tickets/{ticket}")
+    until_state(street, ticket, "issued")
+    again = street.city.get(f"/v1/tickets/{ticket}")
+    assert (read["state"], again["state"], read["version"], again["version"]) == ("send_failed", "issued", 1, 1)
+    assert read.etag != again.etag and read["allowed_actions"] == again["allowed_actions"] == ["sign"]
+    assert street.city.post(f"/v1/tickets/{ticket}/sign", {}, read.etag).status == 200
+
+
 def test_the_row_behind_the_page_is_not_shown(street, hooks, db):
     hook = hooks.subscribe(street.city, ["ticket.issued"], lambda received: 500)
     older = missed(street, hook)

@@ -88,14 +88,18 @@ RETURN CASE
     ELSE '' END;
 
 -- What is restricted is told to nobody.
-CREATE FUNCTION webhook_type(e case_events) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE
-    WHEN (e).visibility = 'restricted' THEN NULL
-    WHEN (e).to_state = 'closed' AND (e).from_state IS DISTINCT FROM 'closed'
-        THEN CASE WHEN (e).ticket_id IS NULL THEN 'case.closed' ELSE 'ticket.closed' END
-    ELSE (SELECT t.type FROM webhook_types t
-        WHERE t.machine = CASE WHEN (e).ticket_id IS NULL THEN 'case' ELSE 'ticket' END
-            AND t.action = (e).action AND t.variant = webhook_variant(e)) END;
+CREATE FUNCTION webhook_type(e case_events) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    v_machine text := CASE WHEN e.ticket_id IS NULL THEN 'case' ELSE 'ticket' END;
+BEGIN
+    IF e.visibility = 'restricted' THEN
+        RETURN NULL;
+    ELSIF e.to_state = 'closed' AND e.from_state IS DISTINCT FROM 'closed' THEN
+        RETURN v_machine || '.closed';
+    END IF;
+    RETURN (SELECT t.type FROM webhook_types t
+        WHERE t.machine = v_machine AND t.action = e.action AND t.variant = webhook_variant(e));
+END $$;
 COMMENT ON FUNCTION webhook_type(case_events) IS 'Type of the message that tells of the event; NULL: there is none';
 
 -- Types as a webhook may name them: a type, all of a machine, or all.
@@ -104,17 +108,23 @@ RETURN ARRAY[p_type, split_part(p_type, '.', 1) || '.*', '*'];
 
 -- The message: ids, numbers, states and due times. No name, no text, no place: whoever may see more reads it at `href`.
 -- The state of what happened is the event's; the rest is as it is when the message is made, which is at once.
-CREATE FUNCTION webhook_case_json(c cases, p_state text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (SELECT row_to_json(x) FROM (SELECT (c).id AS id, (c).number AS number, (c).kind AS kind, (c).level AS level,
-    p_state AS state, iso((c).resolve_due_at) AS resolve_due_at, iso((c).plan_due_at) AS plan_due_at,
-    '/v1/cases/' || (c).id AS href) AS x);
+CREATE FUNCTION webhook_case_json(c cases, p_state text) RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (SELECT row_to_json(x) FROM (SELECT c.id AS id, c.number AS number, c.kind AS kind, c.level AS level,
+        p_state AS state, iso(c.resolve_due_at) AS resolve_due_at, iso(c.plan_due_at) AS plan_due_at,
+        '/v1/cases/' || c.id AS href) AS x);
+END $$;
 
-CREATE FUNCTION webhook_ticket_json(t tickets, c cases, p_state text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN (t).id IS NOT NULL THEN
-    (SELECT row_to_json(x) FROM (SELECT (t).id AS id, (c).number || '-' || (t).n AS number, (t).kind AS kind,
-        (t).role AS role, (t).organisation AS organisation, p_state AS state, iso((t).sign_due_at) AS sign_due_at,
-        iso((t).contact_due_at) AS contact_due_at, iso((t).report_due_at) AS report_due_at,
-        iso((t).finish_due_at) AS finish_due_at, '/v1/tickets/' || (t).id AS href) AS x) END;
+CREATE FUNCTION webhook_ticket_json(t tickets, c cases, p_state text) RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    IF t.id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT row_to_json(x) FROM (SELECT t.id AS id, c.number || '-' || t.n AS number, t.kind AS kind, t.role AS role,
+        t.organisation AS organisation, p_state AS state, iso(t.sign_due_at) AS sign_due_at,
+        iso(t.contact_due_at) AS contact_due_at, iso(t.report_due_at) AS report_due_at,
+        iso(t.finish_due_at) AS finish_due_at, '/v1/tickets/' || t.id AS href) AS x);
+END $$;
 
 CREATE FUNCTION webhook_body(p_type text, e case_events, c cases, t tickets) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$

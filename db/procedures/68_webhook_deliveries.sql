@@ -16,10 +16,12 @@ CREATE TYPE webhook_delivery_item AS (
 
 CREATE TYPE webhook_delivery_filter AS (state text[], type text[], ticket uuid);
 
-CREATE FUNCTION webhook_attempts_json(m webhook_messages) RETURNS json LANGUAGE sql STABLE
-RETURN (SELECT coalesce(json_agg(json_build_object('n', a.n, 'at', iso(a.at), 'status', a.status, 'error', a.error,
-        'duration_ms', a.duration_ms) ORDER BY a.n), '[]')
-    FROM webhook_attempts a WHERE a.tenant = (m).tenant AND a.message_id = (m).id);
+CREATE FUNCTION webhook_attempts_json(m webhook_messages) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce(json_agg(json_build_object('n', a.n, 'at', iso(a.at), 'status', a.status, 'error', a.error,
+            'duration_ms', a.duration_ms) ORDER BY a.n), '[]')
+        FROM webhook_attempts a WHERE a.tenant = m.tenant AND a.message_id = m.id);
+END $$;
 
 -- p_whole: with every try and what is sent; a list leaves both out.
 CREATE FUNCTION webhook_delivery_view(m webhook_messages, p_whole boolean) RETURNS webhook_delivery_shown

@@ -7,8 +7,7 @@ CREATE FUNCTION webhook_lanes() RETURNS integer LANGUAGE sql IMMUTABLE RETURN 8;
 
 -- After the nth failed try; NULL: that was the last.
 CREATE FUNCTION webhook_pause(p_tries integer) RETURNS interval LANGUAGE sql IMMUTABLE
-RETURN (ARRAY['5 seconds', '5 minutes', '30 minutes', '2 hours', '5 hours', '10 hours', '14 hours', '20 hours',
-    '24 hours'])[p_tries]::interval;
+RETURN ('{5 seconds,5 minutes,30 minutes,2 hours,5 hours,10 hours,14 hours,20 hours,24 hours}'::interval[])[p_tries];
 COMMENT ON FUNCTION webhook_pause(integer) IS 'The schedule of Standard Webhooks: ten tries in about three days';
 
 -- From the feed to messages

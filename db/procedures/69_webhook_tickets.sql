@@ -2,12 +2,15 @@
 -- beside sending.
 
 -- Three tries failed, or it is still not delivered when it should be signed; until then it is simply on its way.
-CREATE FUNCTION webhook_ticket_missed(x webhook_tickets, t tickets, p_now timestamptz) RETURNS boolean LANGUAGE sql STABLE
-RETURN (t).state = 'issued' AND ((x).tries >= 3 OR (t).sign_due_at <= p_now) AND EXISTS (
-    -- Whoever switched the webhook off reads tickets instead.
-    SELECT FROM webhooks w
-    WHERE w.tenant = (x).tenant AND w.organisation_code = (x).organisation AND w.retired_at IS NULL
-        AND w.event_types && webhook_names('ticket.issued') AND (w.active OR w.disabled_at IS NOT NULL));
+CREATE FUNCTION webhook_ticket_missed(x webhook_tickets, t tickets, p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN t.state = 'issued' AND (x.tries >= 3 OR t.sign_due_at <= p_now) AND EXISTS (
+        -- Whoever switched the webhook off reads tickets instead.
+        SELECT FROM webhooks w
+        WHERE w.tenant = x.tenant AND w.organisation_code = x.organisation AND w.retired_at IS NULL
+            AND w.event_types && webhook_names('ticket.issued') AND (w.active OR w.disabled_at IS NOT NULL));
+END $$;
 
 -- The case's row is locked first; a case that somebody works on is left for the next turn. Only this thread takes a ticket
 -- to send_failed, so what was seen before that needs no lock.

@@ -94,8 +94,9 @@ def test_the_guide_tells_what_holds(street):
     assert {"case.closed", "ticket.*", "case.*", "*"} <= set(contract["WebhookEventType"]["enum"])
     procedures = (ROOT / "db" / "procedures")
     job = (procedures / "69_webhook_job.sql").read_text()
-    words = re.search(r"RETURN \(ARRAY\[(.*?)\]\)", job, re.S).group(1)
-    pauses = re.findall(r"'(\d+) (second|minute|hour)s'", words)
+    words = re.search(r"'\{(5 seconds.*?)\}'", job).group(1)
+    pauses = re.findall(r"(\d+) (second|minute|hour)s", words)
+    assert len(pauses) == 9
     units = {"second": ("s", "秒"), "minute": ("min", "分"), "hour": ("h", "时")}
     assert "after " + ", ".join(f"{n} {units[u][0]}" for n, u in pauses[:-1]) + f" and {pauses[-1][0]} h more" in " ".join(GUIDE.split())
     assert "、".join(f"{n} {units[u][1]}" for n, u in pauses) in GUIDE

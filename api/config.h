@@ -19,6 +19,8 @@ struct config {
     unsigned leeway_s;
     const char *attachments_dir, *docs_dir, *cors_origins;
     unsigned citizen_rate;
+    const char *webhook_allow, *webhook_ports, *webhook_ca_file;
+    unsigned webhook_timeout_ms, webhook_parallel;
     const char *log_level;
     bool test_clock;
 };

@@ -173,7 +173,7 @@ static void person_checked(struct db_call *call)
     request_refuse(request, code ? arena_strdup(request->arena, code) : request->refusal);
 }
 
-static void refuse(struct request *request, const char *code)
+void perform_refuse(struct request *request, const char *code)
 {
     request->refusal = code;
     if (request->actor)
@@ -182,13 +182,18 @@ static void refuse(struct request *request, const char *code)
         request_refuse(request, code);
 }
 
+void perform_statement(struct request *request)
+{
+    run(request, done);
+}
+
 void perform(struct request *request)
 {
     const struct operation *operation = request->operation;
     const char *code = check_request(request);
 
     if (code)
-        refuse(request, code);
+        perform_refuse(request, code);
     else if (request->body_end)
         request->body_end(request);
     else if (operation->function)

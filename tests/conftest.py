@@ -9,6 +9,7 @@ import pytest
 from support.audit import assert_audit
 from support.client import Client
 from support.contract import Contract
+from support.hooks import Hooks
 from support.postgres import Postgres, select_pause
 from support.service import Service
 from support.world import Clock, Street, build_world
@@ -33,7 +34,8 @@ def postgres():
 @pytest.fixture(scope="session")
 def service(postgres: Postgres):
     postgres.create_database("main")
-    service = Service(postgres, "main")
+    # Receivers of the tests' own are called by plain http on loopback, and nothing else there is.
+    service = Service(postgres, "main", webhook_allow="127.0.0.0/8", webhook_ports="443,1024-65535", webhook_timeout_ms=2000)
     done = service.run("migrate")
     assert done.returncode == 0, done.stderr
     build_world(postgres.url("whistled_owner", "main"), "street")
@@ -93,6 +95,14 @@ def drained(db):
             select_pause()
 
     return wait
+
+
+@pytest.fixture
+def hooks(db):
+    """Subscriptions that end with the test: others' tickets must not be sent to its receivers."""
+    found = Hooks(db)
+    yield found
+    found.end()
 
 
 @pytest.fixture

@@ -67,6 +67,8 @@ BEGIN
     CROSS JOIN LATERAL unnest(array_remove(ARRAY[
         CASE WHEN i.ours AND t.supervised THEN 'reply_supervision' END,
         CASE WHEN i.ours AND t.state IN ('issued', 'send_failed') THEN 'sign' END,
+        -- Nothing in the machine leads on from here but the department itself: somebody calls it.
+        CASE WHEN t.state = 'send_failed' AND 'dispatcher' = ANY (p_me.roles) THEN 'send_failed' END,
         CASE WHEN i.ours AND t.state IN ('signed', 'reported_in', 'in_progress') AND t.contact_due_at IS NOT NULL
             AND t.contacted_at IS NULL THEN 'contact' END,
         CASE WHEN i.ours AND t.state = 'signed' AND k.on_scene THEN 'report_in' END,

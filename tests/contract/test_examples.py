@@ -18,6 +18,7 @@ NEEDS_VERSION = {
     "early_warnings": {"edit", "assess", "resolve", "link", "unlink", "name_departments"},
     "accountability": {"decide", "appeal", "decide_appeal"},
     "complaints": {"uphold", "dismiss"},
+    "webhooks": {"edit", "rotate_secret", "retire"},
 } | {
     resource: {"edit", "retire"} for resource in (
         "organisations", "areas", "categories", "calendar_days", "dictionary_entries", "people", "assignments")

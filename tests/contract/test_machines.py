@@ -64,6 +64,8 @@ DICTIONARIES = {
     "RejectCode": "reject_code", "CauseCode": "cause_code", "WhistleKind": "whistle_kind", "TicketRole": "ticket_role",
     "Clock": "clock", "BreachClock": "breach_clock", "Visibility": "visibility", "Solved": "solved", "CoordinateSystem": "coord_sys", "Role": "role",
     "AreaKind": "area_kind", "OrganisationKind": "organisation_kind", "AttachmentStage": "attachment_stage",
+    "WebhookDeliveryState": "webhook_delivery_state", "WebhookDisabledReasonOrNull": "webhook_disabled_reason",
+    "WebhookErrorOrNull": "webhook_error", "WebhookAction": "webhook_action",
 }  # fmt: skip
 
 

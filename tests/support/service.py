@@ -78,6 +78,9 @@ class Service:
         except requests.RequestException:
             return False
 
+    def metrics(self) -> str:
+        return requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).text
+
     def log_text(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 

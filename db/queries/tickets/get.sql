@@ -6,4 +6,9 @@ CROSS JOIN (SELECT coalesce(@now, statement_timestamp()) AS now OFFSET 0) AS n
 LEFT JOIN (tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id)
     ON t.tenant = @tenant AND t.id = @ticket_id AND m.refusal IS NULL AND ticket_in_sight(m, t, c)
 \ir ../../parts/ticket_tables.sql
+-- What is shown is delivered.
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN t.state IN ('issued', 'send_failed') THEN ticket_shown(m, t.id, t.organisation) END AS noted
+    OFFSET 0
+) AS s
 ;

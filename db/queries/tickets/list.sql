@@ -23,5 +23,10 @@ FROM (
     LEFT JOIN tickets t ON t.tenant = @tenant AND t.id = k.id
     LEFT JOIN cases c ON c.tenant = @tenant AND c.id = t.case_id
 \ir ../../parts/ticket_tables.sql
+    -- What is shown is delivered; the row behind the page is not shown.
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN t.state IN ('issued', 'send_failed') AND k.n < @limit THEN ticket_shown(m, t.id, t.organisation) END AS noted
+        OFFSET 0
+    ) AS s
 ) AS v
 ORDER BY v.place;

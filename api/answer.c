@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cursor.h"
+#include "encode_xml.h"
 #include "etag.h"
 #include "names.h"
 #include "problem.h"
@@ -101,12 +102,31 @@ static int encode_all(struct request *request, const struct binding *binding, co
     return encode(request, binding, result, &encoding, context);
 }
 
+/* Where the path says in what form, the type says its encoding too: both as GeoReport v2 writes them. */
+static const char *content_type_of(const struct request *request)
+{
+    if (!request->suffix)
+        return "application/json";
+    return request->xml ? "text/xml; charset=utf-8" : "application/json; charset=utf-8";
+}
+
+static int add_row(struct request *request, const struct binding *binding, const PGresult *result, int row,
+                   const struct encoding *encoding, const struct xml_element *element)
+{
+    struct buffer *body = &request->reply.body;
+
+    return request->xml ? encode_xml_row(binding, result, row, encoding, element->name, body)
+                        : encode_row(binding, result, row, encoding, body);
+}
+
 static int encode_object(struct request *request, const struct binding *binding, const PGresult *result,
                          const struct encoding *encoding, void *context)
 {
     (void)context;
     request->reply.body.size = 0;
-    return encode_row(binding, result, 0, encoding, &request->reply.body);
+    if (request->xml)
+        buffer_add_text(&request->reply.body, XML_DECLARATION);
+    return add_row(request, binding, result, 0, encoding, request->operation->encoder->element);
 }
 
 static enum answered fill_object(struct request *request, const struct binding *binding, const PGresult *result)
@@ -116,7 +136,7 @@ static enum answered fill_object(struct request *request, const struct binding *
     int r;
 
     reply->status = request->operation->status;
-    reply->content_type = "application/json";
+    reply->content_type = content_type_of(request);
     reply->replayed = flag_at(result, 0, binding->replayed, false);
     reply->location = location ? arena_strdup(request->arena, location) : NULL;
     if (!request->operation->encoder)
@@ -301,6 +321,52 @@ bool answer_has_edition(const struct request *request, const PGresult *result)
     return !edition || request->named || (street && street_edition(street) == edition);
 }
 
+static int encode_array(struct request *request, const struct binding *binding, const PGresult *result,
+                        const struct encoding *encoding, void *context)
+{
+    const struct xml_element *element = request->operation->encoder->element;
+    struct buffer *body = &request->reply.body;
+    int r = 0;
+
+    (void)context;
+    body->size = 0;
+    buffer_add_text(body, request->xml ? XML_DECLARATION : "[");
+    if (request->xml)
+        xml_open(body, element->name);
+    for (int row = 0; row < PQntuples(result) && !r; row++) {
+        buffer_add_text(body, row && !request->xml ? "," : "");
+        r = add_row(request, binding, result, row, encoding, request->xml ? element->item : NULL);
+    }
+    if (request->xml)
+        xml_close(body, element->name);
+    else
+        buffer_add_text(body, "]");
+    return r;
+}
+
+/* A plain array of rows, or their elements inside one. */
+static enum answered answer_array(struct request *request, const struct binding *binding, const PGresult *result)
+{
+    struct reply *reply = &request->reply;
+    int r;
+
+    if (PQntuples(result) && text_at(result, 0, binding->code)) {
+        refuse(request, binding, result, 0);
+        return ANSWER_FULL;
+    }
+    reply->status = request->operation->status;
+    reply->content_type = content_type_of(request);
+    reply->replayed = flag_at(result, 0, binding->replayed, false);
+    r = encode_all(request, binding, result, encode_array, /* context= */ NULL);
+    if (r == -ENOKEY)
+        return ANSWER_WANTS_NAMES;
+    if (r)
+        refuse_internal(request, "a row does not fit its reply schema");
+    else if (!request->operation->personal)
+        reply->etag = etag_make(request->arena, /* version= */ -1, reply->body.data, reply->body.size);
+    return ANSWER_FULL;
+}
+
 enum answered answer_fill(struct request *request, const PGresult *result)
 {
     const struct operation *operation = request->operation;
@@ -308,7 +374,9 @@ enum answered answer_fill(struct request *request, const PGresult *result)
 
     if (!answer_has_edition(request, result))
         return ANSWER_WANTS_NAMES;
-    if (operation->encoder && operation->encoder->list)
+    if (operation->encoder && operation->encoder->shape == SHAPE_PAGE)
         return answer_list(request, binding, result);
+    if (operation->encoder && operation->encoder->shape == SHAPE_ARRAY)
+        return answer_array(request, binding, result);
     return answer_object(request, binding, result);
 }

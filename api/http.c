@@ -7,6 +7,7 @@
 
 #include "admit.h"
 #include "connection.h"
+#include "form_upload.h"
 #include "log.h"
 #include "perform.h"
 #include "reply.h"
@@ -58,7 +59,7 @@ static enum MHD_Result answer_early(struct request *request, bool close)
 /* Only who was let in may take an upload's time. */
 static enum connection_phase phase_after_header(const struct request *request, const char *refusal)
 {
-    bool upload = !refusal && request->operation && request->operation->raw_body;
+    bool upload = !refusal && request->operation && (request->operation->raw_body || form_upload_is_meant(request));
 
     if (!request->framing.has_body)
         return CONNECTION_WORKING;
@@ -77,6 +78,8 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
         request_refuse(request, code);
     else if (!request->reply.ready && request->operation && request->operation->raw_body)
         request->operation->function(request); /* opens what the body is to go to */
+    else if (!request->reply.ready && form_upload_is_meant(request))
+        form_upload_open(request);
     else
         return MHD_YES;
     return request->reply.ready ? answer_early(request, close) : MHD_YES;

@@ -6,6 +6,7 @@
 
 #include "answer.h"
 #include "check.h"
+#include "gate.h"
 #include "jobs.h"
 #include "names.h"
 #include "negotiate.h"
@@ -64,7 +65,7 @@ static void done_named(struct db_call *call)
     fill_or_name(request, take_names(request, call), /* named= */ NULL);
 }
 
-static void done(struct db_call *call)
+void perform_done(struct db_call *call)
 {
     struct request *request = call->context;
 
@@ -150,7 +151,7 @@ static void keyed(struct db_call *call)
         return;
     }
     if (!wait_register(request, call->result)) {
-        run(request, done);
+        run(request, perform_done);
         return;
     }
     request->reply.preference_applied = arena_printf(request->arena, "wait=%u", request->wait_s);
@@ -184,22 +185,43 @@ void perform_refuse(struct request *request, const char *code)
 
 void perform_statement(struct request *request)
 {
-    run(request, done);
+    run(request, perform_done);
 }
 
-void perform(struct request *request)
+static void go_on(struct request *request)
 {
     const struct operation *operation = request->operation;
-    const char *code = check_request(request);
 
-    if (code)
-        perform_refuse(request, code);
-    else if (request->body_end)
+    if (request->body_end)
         request->body_end(request);
     else if (operation->function)
         operation->function(request);
     else if (request->wait_s && !atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed))
         request_query(request, "people.wake_keys", /* values= */ NULL, keyed);
     else
-        run(request, done);
+        run(request, perform_done);
+}
+
+/* What is wrong with the request waited: that the key is comes first. */
+static void let_in(struct request *request)
+{
+    if (request->refusal)
+        request_refuse(request, request->refusal);
+    else
+        go_on(request);
+}
+
+void perform(struct request *request)
+{
+    const char *code = check_request(request);
+
+    /* Of a form that cannot be read nobody knows whose key is in it. */
+    if (request->operation->gate && (!request->operation->form || request->json)) {
+        request->refusal = code;
+        gate_open(request, let_in);
+    } else if (code) {
+        perform_refuse(request, code);
+    } else {
+        go_on(request);
+    }
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "manners.h"
+
 enum { RETRY_AFTER_S = 1 };
 
 static const struct {
@@ -134,7 +136,7 @@ void problem_fill(struct request *request, const char *code, const char *detail,
     const struct error_entry *entry = problem_entry(code);
     struct reply *reply = &request->reply;
 
-    reply->status = entry->status;
+    reply->status = manners_status(request->manner, entry->status);
     reply->code = entry->code;
     reply->content_type = "application/problem+json";
     reply->body.size = 0;
@@ -142,6 +144,10 @@ void problem_fill(struct request *request, const char *code, const char *detail,
         reply->retry_after_s = RETRY_AFTER_S;
     if (!strcmp(entry->code, "insufficient_role"))
         reply->www_authenticate = "Bearer realm=\"whistled\", error=\"insufficient_scope\"";
+    if (request->manner != MANNER_OWN) {
+        manners_fill(request, entry, pointer);
+        return;
+    }
     add_head(&reply->body, request, entry);
     add_detail(&reply->body, detail, detail_size);
     add_faults(&reply->body, request, entry->code, pointer);

@@ -45,6 +45,9 @@ struct request {
     const struct operation *operation; /* NULL until routed */
     const struct actor *actor;         /* NULL on public operations */
     enum language lang;
+    enum manner manner;          /* of the operation; where there is none, of its neighbours by path */
+    const struct suffix *suffix; /* in what form the reply is asked for, where the path says so */
+    bool xml;
     const char *path_values[MAX_PATH_VALUES];
     const char *method, *target;
     const char *const *query_names, *const *query_values; /* decoded, in order */
@@ -71,10 +74,12 @@ struct request {
     const char *refusal; /* decided at the headers, answered once the body was read away */
     struct faults faults;
     struct reply reply;
-    const char *note;      /* for the log: what the database said */
-    struct waiter *waiter; /* while it hangs under Prefer: wait */
-    struct drip *drip;     /* a reply in parts */
-    void *state;           /* of an operation's own function */
+    const char *note;                        /* for the log: what the database said */
+    struct waiter *waiter;                   /* while it hangs under Prefer: wait */
+    struct drip *drip;                       /* a reply in parts */
+    void *state;                             /* of an operation's own function */
+    const char *secret_hash, *key_hash;      /* bytea, of what such a function has made */
+    void (*opened)(struct request *request); /* once its gate is: see gate.h */
 
     /* x-raw-body: the operation's function is called when admit() and the header checks have passed, before any byte of
      * the body, and sets these (or refuses). Then each piece comes as it arrives; a result below 0 means that the

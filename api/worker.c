@@ -27,6 +27,8 @@ enum {
     NOTICE_MS = 500, /* not ready, but still accepting: until whoever balances the load has seen it */
 };
 
+#define FAILURES_PER_SECOND 0.2 /* after the first few: one in five seconds */
+
 /* A message from another thread; its texts stand behind it. */
 struct wake {
     struct wake *next;
@@ -134,12 +136,15 @@ static int make_parts(struct worker *worker)
     worker->zone = zone_new(config->zone);
     worker->waiters = waiters_new(config->max_waiters / config->workers, perform_again, perform_over);
     worker->names = names_new();
-    worker->rates = rates_new(config->citizen_rate);
+    worker->rates = rates_new(config->citizen_rate, config->citizen_rate);
+    worker->client_rates = rates_new(config->client_rate, config->client_rate);
+    worker->public_rates = rates_new(config->public_rate, config->public_rate);
+    worker->failures = rates_new(FAILURES_PER_SECOND, config->failure_burst);
     worker->metrics = metrics_new();
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!worker->zone || !worker->waiters || !worker->names || !worker->rates || !worker->metrics ||
-        worker->epoll_fd < 0 || worker->bell_fd < 0)
+    if (!worker->zone || !worker->waiters || !worker->names || !worker->rates || !worker->client_rates ||
+        !worker->public_rates || !worker->failures || !worker->metrics || worker->epoll_fd < 0 || worker->bell_fd < 0)
         return -ENOMEM;
     worker->bell_source.ready = bell_rings;
     worker->filer = filer_new(worker->epoll_fd);
@@ -400,6 +405,9 @@ struct worker *worker_free(struct worker *worker)
     waiters_free(worker->waiters);
     names_free(worker->names);
     rates_free(worker->rates);
+    rates_free(worker->client_rates);
+    rates_free(worker->public_rates);
+    rates_free(worker->failures);
     metrics_free(worker->metrics);
     if (worker->bell_fd >= 0)
         close(worker->bell_fd);

@@ -38,12 +38,15 @@ struct worker {
     struct connections connections;
     struct waiters *waiters;
     struct names *names;
-    struct rates *rates;
+    struct rates *rates;        /* of citizens */
+    struct rates *client_rates; /* of machines, by token or key */
+    struct rates *public_rates; /* of all who call without either, together */
+    struct rates *failures;     /* of secrets and keys that are wrong, by the client they were tried on */
     struct metrics *metrics;
     struct filer *filer;
-    unsigned uploads;          /* under way */
-    struct exporting *exports; /* likewise, whose turn is next comes first */
-    uint64_t now_ms;           /* CLOCK_MONOTONIC at the turn's begin */
+    unsigned uploads, form_uploads; /* under way */
+    struct exporting *exports;      /* likewise, whose turn is next comes first */
+    uint64_t now_ms;                /* CLOCK_MONOTONIC at the turn's begin */
     enum worker_phase phase;
     uint64_t phase_end_ms;
     pthread_t thread;

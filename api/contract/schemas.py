@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from document import Broken, Document, Faults
 
 KINDS = {"null": 1, "boolean": 2, "integer": 4, "number": 8, "string": 16, "array": 32, "object": 64}
-FORMATS = {"uuid": "FORMAT_UUID", "date-time": "FORMAT_DATE_TIME", "date": "FORMAT_DATE"}
+FORMATS = {
+    "uuid": "FORMAT_UUID", "date-time": "FORMAT_DATE_TIME", "date": "FORMAT_DATE", "w3c-date-time": "FORMAT_W3C",
+}  # fmt: skip
 COMBINATORS = ("oneOf", "anyOf", "allOf")
 # What the validator understands; any other keyword would be a promise that nobody keeps.
 UNDERSTOOD = {
@@ -60,8 +62,11 @@ class Requests:
     def __init__(self, document: Document, faults: Faults):
         self.document, self.faults = document, faults
 
-    def compile(self, node, where: str, depth: int = 0) -> Schema:
+    def compile(self, node, where: str, depth: int = 0, form: bool = False) -> Schema:
+        """A form's further fields are passed over, as its specifications want it: they never reach the validator."""
         node = self.document.resolve(node)
+        if form and node.get("additionalProperties") is True:
+            node = {**node, "additionalProperties": False}
         if depth > MAX_DEPTH:
             raise Broken(f"{where}: the schema contains itself, which requests may not.")
         if not isinstance(node, dict):

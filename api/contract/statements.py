@@ -19,6 +19,7 @@ RESERVED = {
     "tenant": "text", "actor": "text", "roles": "text[]", "op_roles": "text[]", "org": "text", "areas": "text[]",
     "action": "text", "id": "uuid", "idempotency_key": "text", "fingerprint": "text", "if_match": "bigint[]",
     "request_id": "text", "lang": "text", "now": "timestamptz", "cursor": "text", "limit": "integer", "body": "jsonb",
+    "secret_hash": "bytea", "key_hash": "bytea", "base_url": "text", "contact": "text",
 }  # fmt: skip
 
 # Called from C by name. All in db/queries/system are too, and what db/queries/internal.txt lists.

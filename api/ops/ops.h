@@ -15,6 +15,8 @@ void attachments_create(struct request *request);
 void attachments_get(struct request *request);
 void webhooks_create(struct request *request);
 void webhooks_edit(struct request *request);
+void clients_credential(struct request *request);
+void oauth_token(struct request *request);
 
 /* What x-export names: all rows that match, in parts. */
 void exports_run(struct request *request);

@@ -78,7 +78,8 @@ BEGIN
         v_me.refusal := 'unknown_subject';
     ELSIF v_person.id IS NOT NULL AND NOT v_person.active THEN
         v_me.refusal := 'subject_inactive';
-    ELSIF NOT v_me.roles && p_op_roles THEN
+    ELSIF NOT v_me.roles && p_op_roles
+        OR 'client' = ANY (v_person.roles) AND NOT client_may(p_tenant, v_person.id, p_roles, p_op_roles) THEN
         v_me.refusal := 'insufficient_role';
     END IF;
     v_me.bits := role_bits(v_me.roles, '');

@@ -103,6 +103,9 @@ BEGIN
     IF b & party('window_clerk') <> 0 AND p_c.created_role = 'window_clerk' AND p_c.created_org = p_me.org THEN
         b := b | party('window_clerk:window');
     END IF;
+    IF b & party('client') <> 0 AND p_c.created_by = p_me.person_id THEN
+        b := b | party('client:creator');
+    END IF;
     IF p_me.person_id = ANY (p_c.reporters) AND p_me.person_id <> ALL (p_c.withdrawn) THEN
         b := b | role_bits(p_me.roles, 'reporter');
     END IF;

@@ -265,6 +265,7 @@ BEGIN
         WHEN 'calendar_day' THEN w := calendar_day_checked(w);
         WHEN 'person' THEN w := person_checked(w);
         WHEN 'assignment' THEN w := assignment_checked(w);
+        WHEN 'client' THEN w := client_checked(w);
         ELSE NULL; -- a dictionary entry says nothing that its schema does not
     END CASE;
 END $$;

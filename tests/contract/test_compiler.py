@@ -185,7 +185,7 @@ def test_a_reply_becomes_columns(project: Project):
     text = project.tables()
     columns = set(re.findall(r"\.column = \"([^\"]+)\"", text))
     assert columns == {"id", "place__lon", "place__area__code", "who", "answers", "tags", "parts"}
-    assert ".n_slots = 7, .list = true" in text and ".n_slots = 7, .list = false" in text
+    assert ".n_slots = 7, .shape = SHAPE_PAGE" in text and ".n_slots = 7, .shape = SHAPE_OBJECT" in text
 
 
 def test_internal_keys_are_not_published(project: Project):

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from urllib.parse import urlencode
 
 import requests
 
@@ -67,6 +68,13 @@ class Client:
         headers = {k.replace("_", "-"): v for k, v in headers.items()}
         return self.request("POST", path, {} if body is None else body,
                             {"If-Match": etag, "Idempotency-Key": key} | headers)
+
+    def form(self, path: str, fields, key: str | None = None, **headers) -> Reply:
+        """A form: pairs, or a mapping whose lists are repeated fields."""
+        pairs = fields.items() if isinstance(fields, dict) else fields
+        data = urlencode([(name, one) for name, value in pairs for one in (value if isinstance(value, list) else [value])])
+        sent = {"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": key} | headers
+        return self.request("POST", path, headers=sent, data=data.encode())
 
     def patch(self, path: str, body, etag: str | None = None) -> Reply:
         return self.request("PATCH", path, body, {"If-Match": etag})

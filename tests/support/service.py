@@ -49,6 +49,9 @@ class Service:
             "WHISTLED_ATTACHMENTS_DIR": str(self.folder / "attachments"),
             "WHISTLED_TEST_CLOCK": "1",
             "WHISTLED_CITIZEN_RATE": "0",
+            "WHISTLED_CLIENT_RATE": "0",
+            "WHISTLED_PUBLIC_RATE": "0",
+            "WHISTLED_FAILURE_BURST": "0",
             "WHISTLED_WORKERS": "2",
         } | {f"WHISTLED_{name.upper()}": str(value) for name, value in settings.items()}
         self.process: subprocess.Popen | None = None

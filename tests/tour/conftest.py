@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 
 def demonstration(postgres: Postgres) -> Service:
-    service = Service(postgres, "main", test_clock=0)
+    service = Service(postgres, "main", test_clock=0, signing_kid="demo")
     key = Path(service.environment["WHISTLED_KEY_DIR"]) / "demo.hs256"
     key.write_bytes(b"the secret of the tour alone, long enough")
     key.chmod(0o600)

@@ -385,9 +385,25 @@ static void test_patterns(void **state)
     validate_stop();
 }
 
+static void test_w3c_date_times(void **state)
+{
+    static const char *const fit[] = {"2010-01-01T00:00:00Z", "2010-01-01T00:00Z", "2010-01-01T00:00+08:00",
+                                      "2010-01-01T00:00:00.5-11:30"};
+    static const char *const not [] = {"2010-01-01", "2010-01-01T00Z", "2010-01-01T00:00", "2010-01-01T00:00:00",
+                                       "2010-01-01T24:01Z"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof fit / sizeof *fit; i++)
+        expect_format(FORMAT_W3C, fit[i], true);
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+        expect_format(FORMAT_W3C, not [i], false);
+    expect_format(FORMAT_DATE_TIME, "2010-01-01T00:00Z", false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_w3c_date_times),
         cmocka_unit_test(test_what_is_fine),
         cmocka_unit_test(test_each_fault),
         cmocka_unit_test(test_what_a_value_requires),

@@ -173,7 +173,7 @@ INSERT INTO case_transitions (ordinal, action, variant, from_states, to_state, w
      '{system}', '{}', false, 'public',
      'By approval of its request; every ticket not ended is recalled.'),
     (370, 'comment', '', '{open}', '=',
-     '{dispatcher,leader,supervisor,community,grid_worker,window_clerk,department}', '{}', true, 'staff',
+     '{dispatcher,leader,supervisor,community,grid_worker,window_clerk,department,client:creator}', '{}', true, 'staff',
      'Public or internal.'),
     (380, 'urge', '', '{open}', '=',
      '{citizen:reporter,dispatcher:reporter,grid_worker:reporter,community:reporter,window_clerk:reporter}',

@@ -13,6 +13,7 @@ INSERT INTO machine_relations (relation, refusal, about) VALUES
     ('reach',      'not_in_area',  'As area; a case without an area is in everybody''s reach.'),
     ('window',     'not_handler',  'Created by the clerk''s own window.'),
     ('reporter',   'not_handler',  'One of the reporters who did not take themselves off.'),
+    ('creator',    'not_handler',  'The machine client that brought it in.'),
     ('handler',    'not_handler',  'The handler at the source.'),
     ('lead',       'not_handler',  'Of the organisation that has the lead.'),
     ('open',       'not_handler',  'Of an organisation with an open ticket.'),

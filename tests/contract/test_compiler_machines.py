@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from test_compiler import LIST, Project, project  # noqa: F401
+from support.compiler import LIST, Project
 
 
 def machine_made(project: Project) -> dict:

@@ -8,9 +8,13 @@
     CASE WHEN c.point IS NOT NULL THEN 'wgs84' END AS case__location__coord_sys,
     CASE WHEN c.point IS NOT NULL THEN c.address END AS case__location__address, c.address AS case__address,
     c.area AS case__area__code, c.community AS case__community__code,
-    (i.e).reporter_name AS case__reporter__name, (i.e).reporter_phone AS case__reporter__phone,
-    (i.e).reporter_anonymous AS case__reporter__anonymous, (i.e).reporter_private AS case__reporter__private,
-    (i.e).reporter_contactable AS case__reporter__contactable,
+    CASE WHEN i.own THEN (own_reporter(m, c)).name WHEN i.seen THEN c.reporter_name
+        WHEN i.reported AND NOT c.reporter_anonymous THEN mask_name(c.reporter_name) END AS case__reporter__name,
+    CASE WHEN i.own THEN (own_reporter(m, c)).phone WHEN i.seen THEN c.reporter_phone
+        WHEN i.reported AND NOT c.reporter_anonymous THEN mask_phone(c.reporter_phone) END AS case__reporter__phone,
+    CASE WHEN i.own THEN (own_reporter(m, c)).anonymous WHEN i.reported THEN c.reporter_anonymous END AS case__reporter__anonymous,
+    CASE WHEN i.own THEN (own_reporter(m, c)).private WHEN i.reported THEN c.reporter_private END AS case__reporter__private,
+    CASE WHEN i.own THEN (own_reporter(m, c)).contactable WHEN i.reported THEN c.reporter_contactable END AS case__reporter__contactable,
     c.received_at AS case__received_at, c.resolve_due_at AS case__resolve_due_at, t.round, t.issued_at,
     CASE WHEN t.issued_by IS NULL THEN 'role' ELSE 'person' END AS issued_by__kind,
     coalesce(t.issued_by::text, t.issued_role) AS issued_by__id,
@@ -20,4 +24,4 @@
     t.result, t.reply, t.cause_code, t.not_contacted, t.department_rating, t.rework_count, t.final,
     CASE WHEN c.attachments_hung > 0 THEN case_attachments_json(m, c, t.id) ELSE '[]' END AS attachments,
     CASE WHEN c.requests_pending > 0 THEN case_requests_json(m, c, t.id) ELSE '[]' END AS requests, t.updated_at,
-    (i.e).bits AS allowed_actions, (i.e).bits AS askable_requests
+    i.bits AS allowed_actions, i.bits AS askable_requests

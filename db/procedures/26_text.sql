@@ -12,9 +12,9 @@ DECLARE
     v_all text[] := string_to_array(regexp_replace(text_fold(p_text), c_gaps, ' ', 'g'), NULL);
 BEGIN
     RETURN ARRAY(
-        SELECT g.one || g.next FROM unnest(v_all, v_all[2:]) AS g (one, next) WHERE g.one <> ' ' AND g.next <> ' '
+        SELECT g.one || g.next FROM (SELECT unnest(v_all) AS one, unnest(v_all[2:]) AS next) AS g WHERE g.one <> ' ' AND g.next <> ' '
         UNION ALL
-        SELECT g.one FROM unnest(v_all) AS g (one) WHERE g.one >= U&'\4e00' COLLATE "C");
+        SELECT g.one FROM (SELECT unnest(v_all) AS one) AS g WHERE g.one >= U&'\4e00' COLLATE "C");
 END $$;
 COMMENT ON FUNCTION text_grams(text) IS 'What a text is found by; what it holds twice may stand twice';
 

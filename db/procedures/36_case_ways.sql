@@ -2,18 +2,19 @@
 
 -- Along the whole street, newest intake first.
 CREATE FUNCTION cases_all(p_me actor, f case_filter, p_from place, p_limit integer, p_now timestamptz) RETURNS SETOF place
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET enable_bitmapscan = off SET enable_sort = off AS $$
 DECLARE
     v_rows bigint := rows_to_look_at(p_limit);
     v_found bigint;
 BEGIN
     RETURN QUERY
-    SELECT (k.c).received_at, (k.c).id, false
-    FROM (SELECT c FROM cases c
-        WHERE c.tenant = p_me.tenant AND (c.received_at, c.id) < (p_from.key, p_from.id)
-        ORDER BY c.received_at DESC, c.id DESC LIMIT v_rows) AS k
-    WHERE case_in_sight(p_me, k.c) AND case_fits(p_me, f, k.c, p_now)
-    LIMIT p_limit;
+    SELECT k.received_at, k.id, false
+    FROM (SELECT x.received_at, x.id FROM cases x
+        WHERE x.tenant = p_me.tenant AND (x.received_at, x.id) < (p_from.key, p_from.id)
+        ORDER BY x.received_at DESC, x.id DESC LIMIT v_rows) AS k
+    JOIN cases c ON c.tenant = p_me.tenant AND c.id = k.id
+    WHERE case_in_sight(p_me, c) AND case_fits(p_me, f, c, p_now)
+    ORDER BY k.received_at DESC, k.id DESC LIMIT p_limit;
     GET DIAGNOSTICS v_found = ROW_COUNT;
     IF v_found < p_limit AND v_rows IS NOT NULL THEN
         RETURN QUERY
@@ -25,7 +26,7 @@ END $$;
 
 -- Only what is open: little beside what has ended, so little that a page may look at all of it.
 CREATE FUNCTION cases_open(p_me actor, f case_filter, p_from place, p_limit integer, p_now timestamptz) RETURNS SETOF place
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
     RETURN QUERY
     SELECT c.received_at, c.id, false FROM cases c
@@ -36,7 +37,7 @@ END $$;
 
 -- Only what has ended in one of the rarer ways.
 CREATE FUNCTION cases_ended(p_me actor, f case_filter, p_from place, p_limit integer, p_now timestamptz) RETURNS SETOF place
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
     RETURN QUERY
     SELECT k.received_at, k.id, false
@@ -50,7 +51,7 @@ END $$;
 
 -- A few areas, each by its own part of the index.
 CREATE FUNCTION cases_in_areas(p_me actor, f case_filter, p_areas text[], p_from place, p_limit integer, p_now timestamptz)
-RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
+RETURNS SETOF place LANGUAGE plpgsql STABLE SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
     RETURN QUERY
     SELECT k.received_at, k.id, false
@@ -63,7 +64,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION cases_nowhere(p_me actor, f case_filter, p_from place, p_limit integer, p_now timestamptz)
-RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
+RETURNS SETOF place LANGUAGE plpgsql STABLE SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
     RETURN QUERY
     SELECT c.received_at, c.id, false FROM cases c
@@ -74,7 +75,7 @@ END $$;
 
 -- What a person handles or has entered. A citizen's own are found by who reported them.
 CREATE FUNCTION cases_of_person(p_me actor, f case_filter, p_from place, p_limit integer, p_now timestamptz)
-RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
+RETURNS SETOF place LANGUAGE plpgsql STABLE SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
     RETURN QUERY
     (SELECT c.received_at, c.id, false FROM cases c
@@ -118,7 +119,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION cases_of_window(p_me actor, f case_filter, p_from place, p_limit integer, p_now timestamptz)
-RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
+RETURNS SETOF place LANGUAGE plpgsql STABLE SET enable_bitmapscan = off SET enable_sort = off AS $$
 BEGIN
     RETURN QUERY
     SELECT c.received_at, c.id, false FROM cases c
@@ -257,7 +258,7 @@ END $$;
 
 -- By due time: what is open, then what has ended, each by its own index.
 CREATE FUNCTION cases_due(p_me actor, f case_filter, p_from place, p_limit integer, p_now timestamptz)
-RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
+RETURNS SETOF place LANGUAGE plpgsql STABLE SET enable_bitmapscan = off SET enable_sort = off AS $$
 DECLARE
     v_rows bigint := rows_to_look_at(p_limit);
     v_found bigint;
@@ -271,13 +272,14 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT coalesce((k.c).resolve_due_at, 'infinity'), (k.c).id, false
-    FROM (SELECT c FROM cases c
-        WHERE c.tenant = p_me.tenant AND c.ended IS NOT NULL
-            AND (coalesce(c.resolve_due_at, 'infinity'), c.id) > (p_from.key, p_from.id)
-        ORDER BY coalesce(c.resolve_due_at, 'infinity'), c.id LIMIT v_rows) AS k
-    WHERE case_in_sight(p_me, k.c) AND case_fits(p_me, f, k.c, p_now)
-    LIMIT p_limit;
+    SELECT k.due, k.id, false
+    FROM (SELECT coalesce(x.resolve_due_at, 'infinity') AS due, x.id FROM cases x
+        WHERE x.tenant = p_me.tenant AND x.ended IS NOT NULL
+            AND (coalesce(x.resolve_due_at, 'infinity'), x.id) > (p_from.key, p_from.id)
+        ORDER BY coalesce(x.resolve_due_at, 'infinity'), x.id LIMIT v_rows) AS k
+    JOIN cases c ON c.tenant = p_me.tenant AND c.id = k.id
+    WHERE case_in_sight(p_me, c) AND case_fits(p_me, f, c, p_now)
+    ORDER BY k.due, k.id LIMIT p_limit;
     GET DIAGNOSTICS v_found = ROW_COUNT;
     IF v_found < p_limit AND v_rows IS NOT NULL THEN
         RETURN QUERY

@@ -139,35 +139,23 @@ BEGIN
     RETURN (SELECT NOT k.on_scene FROM categories k WHERE k.tenant = p_tenant AND k.code = p_category);
 END $$;
 
-CREATE FUNCTION ticket_parties(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    b bigint := p_me.bits;
-BEGIN
-    IF b & party('department') <> 0 AND p_t.organisation = p_me.org THEN
-        b := b | party('department:own')
-            | CASE WHEN may_be_called(p_t, p_c) THEN party('department:caller') ELSE 0 END
-            | CASE WHEN p_t.supervised THEN party('department:supervised') ELSE 0 END;
-    END IF;
-    IF b & party('dispatcher', 'community') <> 0 AND p_me.person_id <> ALL (p_t.workers) THEN
-        b := b | CASE WHEN b & party('dispatcher') <> 0 THEN party('dispatcher:apart') ELSE 0 END
-            | CASE WHEN b & party('community') <> 0 AND p_c.area = ANY (p_me.areas) THEN party('community:apart') ELSE 0 END;
-    END IF;
-    RETURN b;
-END $$;
+-- Expressions, not steps: a list asks this of each of its rows.
+CREATE FUNCTION ticket_parties(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (p_me).bits
+    | CASE WHEN (p_me).bits & party('department') <> 0 AND (p_t).organisation = (p_me).org THEN party('department:own')
+        | CASE WHEN may_be_called(p_t, p_c) THEN party('department:caller') ELSE 0 END
+        | CASE WHEN (p_t).supervised THEN party('department:supervised') ELSE 0 END
+        ELSE 0 END
+    | CASE WHEN (p_me).bits & party('dispatcher', 'community') <> 0 AND (p_me).person_id <> ALL ((p_t).workers)
+        THEN CASE WHEN (p_me).bits & party('dispatcher') <> 0 THEN party('dispatcher:apart') ELSE 0 END
+        | CASE WHEN (p_me).bits & party('community') <> 0 AND (p_c).area = ANY ((p_me).areas) THEN party('community:apart') ELSE 0 END
+        ELSE 0 END;
 COMMENT ON FUNCTION ticket_parties(actor, tickets, cases) IS 'What the caller is to the ticket: bits of machine_parties.';
 
-CREATE FUNCTION ticket_bits(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    b bigint := ticket_parties(p_me, p_t, p_c);
-BEGIN
-    IF p_c.state <> 'suspended' OR p_t.role = 'assist' THEN
-        b := b | party('+recallable');
-    END IF;
-    IF p_t.state = 'signed' AND starts_remote(p_c.tenant, p_c.category) THEN
-        b := b | party('+remote');
-    END IF;
-    RETURN b;
-END $$;
+CREATE FUNCTION ticket_bits(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+RETURN ticket_parties(p_me, p_t, p_c)
+    | CASE WHEN (p_c).state <> 'suspended' OR (p_t).role = 'assist' THEN party('+recallable') ELSE 0 END
+    | CASE WHEN (p_t).state = 'signed' AND starts_remote((p_c).tenant, (p_c).category) THEN party('+remote') ELSE 0 END;
 COMMENT ON FUNCTION ticket_bits(actor, tickets, cases) IS 'The same, with what must hold of the ticket beside it.';
 
 CREATE FUNCTION ticket_allowed_actions(p_me actor, p_ticket tickets, p_case cases) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE

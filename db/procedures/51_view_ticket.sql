@@ -1,18 +1,5 @@
 -- A ticket as every action answers it, with what its department needs to know of the case.
 
-CREATE FUNCTION ticket_eyes(m actor, t tickets, c cases) RETURNS case_eyes LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    e case_eyes;
-BEGIN
-    IF t.id IS NULL THEN
-        RETURN NULL;
-    END IF;
-    e := eyes_reporter(e, m, c);
-    e.bits := ticket_bits(m, t, c);
-    RETURN e;
-END $$;
-COMMENT ON FUNCTION ticket_eyes(actor, tickets, cases) IS 'The ticket as this reader may see it: what is not the row''s own';
-
 CREATE TYPE ticket_reply AS (
     _code text, _pointer text, _detail jsonb, _version bigint, _location text, _replayed boolean, _names bigint, _masked boolean,
     id uuid, number text, version bigint, case_id uuid, case_number text, kind text, role text,

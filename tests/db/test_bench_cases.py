@@ -25,8 +25,11 @@ def test_the_auditor_finds_nothing(bench, db):
 
 
 def test_counted_by_the_job_or_anew_is_the_same(bench, db):
-    while db.execute("SELECT stats_tenant_ticked(%s, 150)", (bench,)).fetchone()[0]:
-        pass
+    behind = """SELECT EXISTS (SELECT FROM case_feed f WHERE f.tenant = %s AND f.position > (
+        SELECT coalesce(max(p.position), 0) FROM figure_positions p WHERE p.tenant = f.tenant))"""
+    # The service's own job may have the street in hand: then this one finds nothing to do.
+    while db.execute(behind, (bench,)).fetchone()[0]:
+        db.execute("SELECT stats_tenant_ticked(%s, 150)", (bench,))
     assert db.execute("SELECT * FROM stats_differences(%s)", (bench,)).fetchall() == []
     counted = db.execute("SELECT sum(received), sum(closed), sum(issued) FROM figure_sums WHERE tenant = %s AND cut = 'all' AND grain = 'year'",
                          (bench,)).fetchone()

@@ -8,7 +8,9 @@ LEFT JOIN (tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id)
 \ir ../../parts/ticket_tables.sql
 -- What is shown is delivered.
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN t.state IN ('issued', 'send_failed') THEN ticket_shown(m, t.id, t.organisation) END AS noted
+    SELECT CASE WHEN t.state IN ('issued', 'send_failed') AND (m).org = t.organisation
+            AND EXISTS (SELECT FROM webhook_tickets x WHERE x.tenant = @tenant AND x.ticket_id = t.id AND x.pulled_at IS NULL)
+            THEN ticket_shown(m, t.id, t.organisation) END AS noted
     OFFSET 0
 ) AS s
 ;

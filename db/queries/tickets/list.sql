@@ -25,7 +25,9 @@ FROM (
 \ir ../../parts/ticket_tables.sql
     -- What is shown is delivered; the row behind the page is not shown.
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN t.state IN ('issued', 'send_failed') AND k.n < @limit THEN ticket_shown(m, t.id, t.organisation) END AS noted
+        SELECT CASE WHEN t.state IN ('issued', 'send_failed') AND k.n < @limit AND (m).org = t.organisation
+            AND EXISTS (SELECT FROM webhook_tickets x WHERE x.tenant = @tenant AND x.ticket_id = t.id AND x.pulled_at IS NULL)
+            THEN ticket_shown(m, t.id, t.organisation) END AS noted
         OFFSET 0
     ) AS s
 ) AS v

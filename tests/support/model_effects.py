@@ -186,7 +186,11 @@ class Case(Rules):
             getattr(self, f"granted_{request.kind}")(request, body)
         elif request.kind == "return":
             ticket = self.tickets[request.ticket]
-            ticket.state, ticket.before, ticket.final = ticket.before, None, ticket.final or action == "decline"
+            ticket.final = ticket.final or action == "decline"
+            if ticket.state == "suspended":
+                ticket.before = (ticket.before[1], None)
+            else:
+                ticket.state, ticket.before = ticket.before, None
         self.expire()
 
     def granted_whistle(self, request, body):

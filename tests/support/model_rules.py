@@ -339,7 +339,7 @@ class Rules:
         if request.kind in ("whistle", "hard_whistle"):
             return self.lead_named(request.body["tickets"])
         if request.kind == "return":
-            return self.replaced(ticket, body)
+            return self.replaced(ticket, body) if ticket.role == "lead" else None
         if request.kind == "reopen":
             if bool(body.get("again")) == ("handler" in body):
                 return "lead_not_named"

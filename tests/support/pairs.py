@@ -166,6 +166,18 @@ def working(m, until: str = "submitted", *organisations):
     return case
 
 
+def second_works(m, until: str):
+    """The lead's ticket stands submitted, and the other's is at that state."""
+    case = working(m, "submitted", "city", "water")
+    second = m.tickets(case)[1]
+    done(m.ticket("water", "sign", second))
+    done(m.ticket("water", "report_in", second, point=POINT))
+    done(m.ticket("water", "start", second))
+    if until == "submitted":
+        done(m.ticket("water", "submit", second, result="r"))
+    return case
+
+
 def finished(m, until: str = "handling"):
     case = whistled(m)
     worked(m, "city", m.tickets(case)[0])
@@ -229,11 +241,14 @@ SCENES = {
     "reported in": lambda m: working(m, "reported_in"),
     "in progress": lambda m: working(m, "in_progress"),
     "submitted": lambda m: working(m, "submitted"),
+    "second in progress": lambda m: second_works(m, "in_progress"),
+    "second submitted": lambda m: second_works(m, "submitted"),
     "checking": lambda m: finished(m, "checking"),
     "source checked": lambda m: at_source(m),
     "all closed": lambda m: finished(m),
     "evaluating": lambda m: finished(m, "evaluating"),
     "unsatisfied": lambda m: finished(m, "closed"),
+    "satisfied": lambda m: done(m.case("citizen", "rate", finished(m, "evaluating"), contacted=True, solved="yes", satisfied=5)),
     "suspended": suspended,
     "rejected": rejected,
     "plan asked": lambda m: planned(m, False),

@@ -273,11 +273,25 @@ BEGIN
     RETURN ARRAY(SELECT f FROM unnest(p_fired) AS f WHERE split_part(f, ':', 1) <> ALL (p_clocks));
 END $$;
 
+-- How long the case has been suspended since the plan in force was approved; a suspension that goes on moves what it finds.
+CREATE FUNCTION plan_suspended(c cases) RETURNS interval LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(sum(e.at - (
+            SELECT max(s.at) FROM case_events s
+            WHERE s.tenant = c.tenant AND s.case_id = c.id AND s.ticket_id IS NULL AND s.action = 'suspend' AND s.seq < e.seq)), '0')
+        FROM case_events e
+        WHERE e.tenant = c.tenant AND e.case_id = c.id AND e.ticket_id IS NULL AND e.action = 'resume' AND e.seq > (
+            SELECT a.seq FROM case_events a
+            WHERE a.tenant = c.tenant AND a.case_id = c.id AND a.request_id = c.plan_request AND a.action = 'approve'));
+END $$;
+
 CREATE FUNCTION plan_last_due(c cases) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT max(s.due_at) FROM plan_steps s
-        WHERE s.tenant = c.tenant AND s.case_id = c.id AND s.request_id = c.plan_request AND s.n > 0);
+        WHERE s.tenant = c.tenant AND s.case_id = c.id AND s.request_id = c.plan_request AND s.n > 0) + plan_suspended(c);
 END $$;
+COMMENT ON FUNCTION plan_last_due(cases) IS 'The latest step of the plan in force, moved by the suspensions since.';
 
 -- Due times from the level: from the start of the round, and the time suspended in it. What a reopening or a delay has
 -- set stays.
@@ -294,7 +308,7 @@ BEGIN
             ELSE v_start + policy_minutes(w.policy, c.level || '_minutes') END, p_cause,
             CASE WHEN c.level = 'major' THEN 'plan' ELSE 'level' END);
     END IF;
-    IF c.level = 'major' AND c.plan_due_at IS NULL THEN
+    IF c.level = 'major' AND (c.plan_due_at IS NULL OR c.plan_run = 1) THEN
         w.c.plan_started_at := v_start;
         w.c.plan_first_due_at := v_plan;
     END IF;

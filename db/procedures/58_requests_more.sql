@@ -295,12 +295,14 @@ BEGIN
     w := tickets_counted(w);
 END $$;
 
+-- Taken back while the case is suspended, it leads back to where it was asked, and the ticket waits on.
 CREATE FUNCTION return_kept(INOUT w work, p_final boolean) LANGUAGE plpgsql AS $$
 DECLARE
-    v_to text := (w.t).state_before;
+    v_suspended boolean := (w.t).state = 'suspended';
+    v_to text := CASE WHEN v_suspended THEN '=' ELSE (w.t).state_before END;
 BEGIN
     w.t.final := (w.t).final OR p_final;
-    w.t.state_before := NULL;
+    w.t.state_before := CASE WHEN v_suspended THEN split_part((w.t).state_before, ':', 2) END;
     w := ticket_to(w, 'keep', v_to, NULL, '{}', (w.r).id);
 END $$;
 

@@ -152,16 +152,16 @@ BEGIN
     w := tickets_counted(w);
 END $$;
 
--- What counts around the clock moves by the length of the suspension, and so does what ended with the case's own due; what
--- counts working days goes on with what was left. The case has moved already.
+-- What counts around the clock moves by the length of the suspension, and so does what ended with the case's own due, what
+-- stood at its floor (minutes, not days), and what was past already; what counts working days goes on with what was left. The
+-- case has moved already, w.t not yet.
 CREATE FUNCTION due_resumed(w work, p_kind text, p_clock text, p_due timestamptz, p_since timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF NOT w.policy ? (p_kind || '_' || p_clock || '_days') OR p_due + (w.now - p_since) = (w.c).resolve_due_at THEN
+    IF NOT w.policy ? (p_kind || '_' || p_clock || '_days') OR p_due + (w.now - p_since) = (w.c).resolve_due_at OR p_due <= p_since
+        OR p_due = (w.t).finish_started_at + policy_minutes(w.policy, 'floor_' || p_clock || '_minutes') THEN
         RETURN p_due + (w.now - p_since);
-    ELSIF p_due <= p_since THEN
-        RETURN p_due;
     END IF;
     RETURN add_working_time((w.c).tenant, w.zone, w.now,
         working_time_between((w.c).tenant, w.zone, p_since, p_due, whole_days()), whole_days());
@@ -208,8 +208,8 @@ BEGIN
     IF (w.c).planned_at IS NULL THEN
         w := plan_due_to(w, (w.c).plan_due_at + v_length, 'resume');
         w.c.plan_started_at := (w.c).plan_started_at + v_length;
-        w.c.plan_first_due_at := (w.c).plan_first_due_at + v_length;
     END IF;
+    w.c.plan_first_due_at := (w.c).plan_first_due_at + v_length;
     w.role := 'system';
     FOR v_ticket IN SELECT t.id FROM tickets t
         WHERE t.tenant = (w.c).tenant AND t.case_id = (w.c).id AND t.state = 'suspended' ORDER BY t.id LOOP

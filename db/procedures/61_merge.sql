@@ -66,9 +66,7 @@ BEGIN
         v.c.received_at := p_from.received_at;
         IF (v.c).round = 1 THEN
             v.c.round_started_at := p_from.received_at;
-            IF (v.c).state <> 'suspended' OR (v.c).level <> 'major' THEN
-                v := level_dues(v, 'merge');
-            END IF;
+            v := level_dues(v, 'merge');
         END IF;
     END IF;
 END $$;

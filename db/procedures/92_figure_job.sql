@@ -72,6 +72,10 @@ DECLARE
 BEGIN
     v_old := ARRAY(SELECT o FROM unnest(v_old) AS o WHERE o <> ALL (v_same));
     v_new := ARRAY(SELECT n FROM unnest(v_new) AS n WHERE n <> ALL (v_same));
+    -- Most events count for nothing new.
+    IF cardinality(v_old) + cardinality(v_new) = 0 THEN
+        RETURN;
+    END IF;
     INSERT INTO round_figures SELECT n.* FROM unnest(v_new) AS n
     ON CONFLICT (tenant, case_id, round) DO UPDATE SET area = excluded.area, category = excluded.category,
         organisation = excluded.organisation, level = excluded.level, residents = excluded.residents, counts = excluded.counts,
@@ -93,6 +97,10 @@ DECLARE
 BEGIN
     v_old := ARRAY(SELECT o FROM unnest(v_old) AS o WHERE o <> ALL (v_same));
     v_new := ARRAY(SELECT n FROM unnest(v_new) AS n WHERE n <> ALL (v_same));
+    -- Most events count for nothing new.
+    IF cardinality(v_old) + cardinality(v_new) = 0 THEN
+        RETURN;
+    END IF;
     INSERT INTO run_figures SELECT n.* FROM unnest(v_new) AS n
     ON CONFLICT (tenant, ticket_id, run) DO UPDATE SET case_id = excluded.case_id, area = excluded.area, category = excluded.category,
         organisation = excluded.organisation, level = excluded.level, counts = excluded.counts, issued_on = excluded.issued_on,

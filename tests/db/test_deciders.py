@@ -103,3 +103,17 @@ def test_an_emergency_on_a_new_case_accepts_and_registers(m):
     done(m.case("dispatcher", "whistle", case, kind="emergency", reason="r",
                 tickets=[{"organisation": "water", "role": "assist", "task": "t"}]))
     assert m.pending(case, "emergency_review")["id"] == review["id"], "joined, not doubled"
+
+
+def test_a_return_taken_back_in_a_suspension(m):
+    """The ticket stays suspended, and goes on from where the return was asked."""
+    case = whistled(m)
+    done(m.ticket("city", "sign", m.tickets(case)[0]))
+    back = done(m.ask("city", "ticket", m.tickets(case)[0], kind="return", basis="law"))
+    request = done(m.ask("dispatcher", "case", case, kind="suspend", review_date=str((m.clock.now + timedelta(days=3)).date())))
+    done(m.decide("leader", "approve", request))
+    done(m.decide("city", "withdraw", back))
+    assert (m.tickets(case)[0]["state"], m.stored(case)["tickets_open"]) == ("suspended", 1)
+    done(m.case("dispatcher", "resume", case))
+    ticket = m.tickets(case)[0]
+    assert (ticket["state"], ticket["state_before"], ticket["final"]) == ("signed", None, False)

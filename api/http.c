@@ -74,6 +74,8 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
     request->begun = true;
     code = admit(request, method, version, &close);
     connection_enter(request->peer, phase_after_header(request, code));
+    if (request->framing.has_body)
+        connection_await(request->peer);
     if (code)
         request_refuse(request, code);
     else if (!request->reply.ready && request->operation && request->operation->raw_body)
@@ -160,6 +162,7 @@ static enum MHD_Result take_body(struct request *request, const char *data, size
     }
     request->body_size = total;
     *size = 0;
+    connection_await(request->peer);
     return MHD_YES;
 }
 

@@ -90,6 +90,7 @@ static void end_connection(struct db_connection *connection)
 {
     connection->leaving = true; /* not a fault: not logged as one */
     connection_lost(connection, "end");
+    connection_close(connection); /* the first one's, where it never stood */
     free(connection->prepared);
 }
 

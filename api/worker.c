@@ -201,6 +201,7 @@ static int make_db(struct worker *worker, char **reterr_text)
         .read_connections = config->read_connections,
         .write_connections = config->write_connections,
         .queue_limit = config->queue_limit,
+        .queue_wait_ms = config->queue_wait_ms,
         .group_limit = config->group_limit,
         .statement_timeout_ms = config->request_timeout_ms,
     };

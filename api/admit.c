@@ -69,6 +69,8 @@ static const char *check_framing(struct request *request, const char *version)
 
     if (!code)
         code = guard_target(request->arena, request->target, &request->parts);
+    if (!code)
+        code = guard_head(&request->headers, request->target);
     request->query_names = request->parts.names;
     request->query_values = request->parts.values;
     request->n_query = request->parts.n_query;

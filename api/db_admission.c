@@ -2,8 +2,8 @@
 #include "db_admission.h"
 
 enum {
-    LEAST = 64,       /* so many wait without harm, however slow the database: clients that take turns come in tens */
-    GROW_EVERY = 4,   /* calls soon out let one more in: a queue's length later that is noticed, and is a quarter more */
+    LEAST = 64,     /* so many wait without harm, however slow the database: clients that take turns come in tens */
+    GROW_EVERY = 4, /* calls soon out let one more in: a queue's length later that is noticed, and is a quarter more */
     STUCK_FACTOR = 2, /* of wait_ms: the first has waited so long, nothing moves */
 };
 

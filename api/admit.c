@@ -69,6 +69,8 @@ static const char *check_framing(struct request *request, const char *version)
 
     if (!code)
         code = guard_target(request->arena, request->target, &request->parts);
+    if (!code)
+        code = guard_head(&request->headers, request->target);
     request->query_names = request->parts.names;
     request->query_values = request->parts.values;
     request->n_query = request->parts.n_query;
@@ -240,6 +242,19 @@ static const char *check_actor(struct request *request)
     return NULL;
 }
 
+/* Where the statement would be refused, nothing is done for it: under overload that is what leaves time for the rest.
+ */
+static const char *check_load(struct request *request)
+{
+    const struct operation *operation = request->operation;
+    struct db *db = request->worker->db;
+
+    if (!operation->statement || operation->function || !db || !db_sheds(db, operation->write))
+        return NULL;
+    request->shed = true;
+    return "unavailable";
+}
+
 /* OPTIONS is answered for every path that there is, with or without a page of another origin behind it. */
 static void answer_options(struct request *request)
 {
@@ -281,5 +296,7 @@ const char *admit(struct request *request, const char *method, const char *versi
         code = check_route(request, route);
     if (route == ROUTE_FOUND)
         request->reply.allow = NULL;
+    if (!code)
+        code = check_load(request);
     return code ? code : check_actor(request);
 }

@@ -40,6 +40,8 @@ static const struct setting settings[] = {
     {AT(write_connections), .kind = NUMBER, .fallback = "2", .minimum = 1, .maximum = 64, .help = "for each worker"},
     {AT(queue_limit), .kind = NUMBER, .fallback = "2048", .minimum = 1, .maximum = 1000000,
      .help = "statements waiting in one worker; more are answered 503"},
+    {AT(queue_wait_ms), .kind = NUMBER, .fallback = "500", .maximum = 600000,
+     .help = "in that queue; what would wait longer is answered 503 at once; 0: whatever it is"},
     {AT(group_limit), .kind = NUMBER, .fallback = "32", .minimum = 1, .maximum = 32,
      .help = "writes in one transaction"},
     {AT(request_timeout_ms), .kind = NUMBER, .fallback = "5000", .minimum = 100, .maximum = 600000,

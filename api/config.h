@@ -10,7 +10,7 @@
 struct config {
     const char *listen, *metrics_listen;
     const char *database_url, *migrate_url, *service_role;
-    unsigned workers, read_connections, write_connections, queue_limit, group_limit;
+    unsigned workers, read_connections, write_connections, queue_limit, queue_wait_ms, group_limit;
     unsigned request_timeout_ms, header_timeout_ms, body_timeout_ms, upload_timeout_ms, drain_timeout_ms;
     unsigned max_connections, idle_timeout_s, max_waiters;
     const char *zone;

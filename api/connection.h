@@ -32,9 +32,11 @@ struct connection {
     int linger_fd; /* a second name of the socket, kept to read away what an early refusal left unread; -1 */
     enum connection_phase phase;
     bool half_closed; /* the client will send no more; what it sent may not be read yet */
+    bool awaited;     /* in the list of those whose body, or more of it, was still to come this turn */
     uint64_t deadline_ms;
     struct connection *previous, *next; /* of its phase's list, the oldest first */
-    struct request *request;            /* NULL between requests */
+    struct connection *next_awaited;
+    struct request *request; /* NULL between requests */
 };
 
 struct lingerer;
@@ -45,6 +47,7 @@ struct connections {
     unsigned timeouts_ms[N_CONNECTION_PHASES]; /* 0: none */
     unsigned n;
     struct connection *buried; /* closed this turn, whose events may still name them; freed one turn later */
+    struct connection *awaited;
     struct lingerer *lingers;
     unsigned n_lingers;
     bool half_closed; /* some connection in the middle of its request may be */
@@ -56,6 +59,8 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_cont
                        enum MHD_ConnectionNotificationCode code);
 struct connection *connection_of(struct MHD_Connection *mhd);
 void connection_enter(struct connection *connection, enum connection_phase phase);
+/* A part of a request has come. If this turn does not bring its end, the part is acknowledged at once. */
+void connection_await(struct connection *connection);
 /* The reply goes out before the body was read: keeps the socket from being reset until the client has read it. */
 void connection_linger(struct connection *connection);
 /* Shuts down what is past its deadline. Returns milliseconds to the next, at most `most`. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db_internal.h"
+#include "log.h"
 
 void link_init(struct db_link *link)
 {
@@ -80,6 +81,7 @@ void db_requeue(struct db *db, struct db_call *call)
 {
     call->where = CALL_QUEUED;
     call->segment = NULL;
+    call->queued_ms = 0;
     link_prepend(call->write ? &db->writes : &db->reads, &call->link);
     ++*queue_count(db, call);
 }
@@ -153,17 +155,42 @@ static void call_reset(struct db_call *call)
     call->segment = NULL;
     call->not_before_ms = 0;
     call->retries = call->reruns = call->prepares = call->group_failures = 0;
-    call->cancelled = call->solo = call->uncertain = false;
+    call->cancelled = call->solo = call->uncertain = call->shed = false;
     call->outcome = DB_BROKEN;
     call->sqlstate[0] = call->message[0] = '\0';
     call->result = NULL;
+}
+
+/* How long the first of them has waited. */
+static uint64_t oldest_ms(const struct db *db, struct db_link *head)
+{
+    uint64_t queued_ms = link_empty(head) ? 0 : link_call(head->next)->queued_ms;
+
+    return queued_ms != 0 && queued_ms < db->now_ms ? db->now_ms - queued_ms : 0;
+}
+
+static bool is_full(struct db *db, bool write)
+{
+    return db_waiting(db) >= db->settings.queue_limit ||
+           !admission_admits(&db->admissions[write], write ? db->n_writes : db->n_reads,
+                             oldest_ms(db, write ? &db->writes : &db->reads));
+}
+
+bool db_sheds(struct db *db, bool write)
+{
+    bool full = is_full(db, write);
+
+    db->n_shed += full;
+    return full;
 }
 
 void db_submit(struct db *db, struct db_call *call)
 {
     call_reset(call);
     db->now_ms = db_now_ms();
-    if (db_waiting(db) >= db->settings.queue_limit) {
+    if (call->goes_on ? db_waiting(db) >= db->settings.queue_limit : is_full(db, call->write)) {
+        call->shed = true;
+        db->n_shed++;
         finish_saying(db, call, DB_UNAVAILABLE, "the queue is full");
         return;
     }
@@ -175,6 +202,8 @@ void db_submit(struct db *db, struct db_call *call)
     if (call->deadline_ms < db->next_deadline_ms)
         db->next_deadline_ms = call->deadline_ms;
     call->where = CALL_QUEUED;
+    call->queued_ms = db->now_ms;
+    call->ahead = call->write ? db->n_writes : db->n_reads;
     link_append(call->write ? &db->writes : &db->reads, &call->link);
     ++*queue_count(db, call);
 }
@@ -264,6 +293,13 @@ static struct db_connection *least_loaded_reader(struct db *db)
     return best;
 }
 
+/* It leaves the queue for the database. */
+static void learn_wait(struct db *db, const struct db_call *call)
+{
+    if (call->queued_ms != 0)
+        admission_learn(&db->admissions[call->write], call->ahead, db->now_ms - call->queued_ms);
+}
+
 static void send_reads(struct db *db)
 {
     while (!link_empty(&db->reads)) {
@@ -273,6 +309,7 @@ static void send_reads(struct db *db)
         if (connection == NULL)
             return;
         queue_remove(db, call);
+        learn_wait(db, call);
         if (pipeline_send_read(connection, call) < 0)
             connection_lost(connection, PQerrorMessage(connection->pg));
     }
@@ -301,6 +338,8 @@ static void send_writes(struct db *db)
         n_idle--;
         n = db_pick_group(&db->writes, share < db->settings.group_limit ? share : db->settings.group_limit, calls);
         db->n_writes -= n;
+        for (unsigned k = 0; k < n; k++)
+            learn_wait(db, calls[k]);
         if (n > 0 && pipeline_send_writes(&writers[i], calls, n) < 0)
             connection_lost(&writers[i], PQerrorMessage(writers[i].pg));
     }
@@ -411,6 +450,16 @@ void db_check_away(struct db *db)
             db->away_since_ms[write] = db->now_ms;
 }
 
+/* Who refuses thousands in a second must not write a line for each. */
+static void tell_shed(struct db *db)
+{
+    if (db->n_shed == 0 || db->now_ms < db->tell_shed_ms)
+        return;
+    log_line(LOG_WARNING, "database: %u requests were refused: more come than can be answered in time", db->n_shed);
+    db->n_shed = 0;
+    db->tell_shed_ms = db->now_ms + SHED_REPORT_MS;
+}
+
 int db_tick(struct db *db, uint64_t now_ms, int most)
 {
     uint64_t next_ms = now_ms + (uint64_t)most;
@@ -424,6 +473,7 @@ int db_tick(struct db *db, uint64_t now_ms, int most)
         if (away_too_long(db, write))
             refuse_queue(db, write ? &db->writes : &db->reads);
     db_flush(db);
+    tell_shed(db);
 
     if (db->next_deadline_ms < next_ms)
         next_ms = db->next_deadline_ms;

@@ -35,6 +35,7 @@ struct db_call {
     bool write;
     bool alone;
     bool has_key;         /* Idempotency-Key given: a lost answer may be run again */
+    bool goes_on;         /* its request has had an answer from here already: refusing it now would waste that */
     uint64_t deadline_ms; /* CLOCK_MONOTONIC */
     void (*done)(struct db_call *call);
     void *context;
@@ -43,11 +44,14 @@ struct db_call {
     enum db_outcome outcome;
     char sqlstate[6];
     char message[256]; /* for the log only */
+    bool shed;         /* never queued: there are more calls than can be answered */
     PGresult *result;
 
     /* Of db.c alone; db_submit sets them. */
     enum db_place where;
     struct db_link link;        /* CALL_QUEUED, CALL_FINISHED */
+    uint64_t queued_ms;         /* 0: it is there again */
+    unsigned ahead;             /* so many of its kind were there before it */
     const char *object;         /* what it locks first, as far as one can tell */
     struct db_segment *segment; /* CALL_SENT: the part of a pipeline */
     unsigned place;             /* in that segment */
@@ -62,8 +66,9 @@ struct db_settings {
     const char *search_path;
     const char *zone;
     unsigned read_connections, write_connections;
-    unsigned queue_limit; /* calls waiting, over all; more are refused at once */
-    unsigned group_limit; /* writes in one transaction, 1…32 */
+    unsigned queue_limit;   /* calls waiting, over all; more are refused at once */
+    unsigned queue_wait_ms; /* how long a call may wait there: see db_admission.h */
+    unsigned group_limit;   /* writes in one transaction, 1…32 */
     unsigned statement_timeout_ms;
 };
 
@@ -76,6 +81,8 @@ struct db *db_free(struct db *db);
 /* Queues the call. Always ends in exactly one `done`, never before it returns: a refusal (queue full, no connection)
  * comes in the next db_flush. `done` may submit and cancel others and free its call; it must not free the db. */
 void db_submit(struct db *db, struct db_call *call);
+/* Would refuse such a call if it came now, and counts that as a refusal: for who wants to know before work is done. */
+bool db_sheds(struct db *db, bool write);
 /* The client went away: `done` is still called, later. What was not sent yet is not sent any more; a write under way
  * ends as it ends. */
 void db_cancel(struct db *db, struct db_call *call);

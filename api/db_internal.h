@@ -4,6 +4,7 @@
 #define WHISTLED_DB_INTERNAL_H
 
 #include "db.h"
+#include "db_admission.h"
 #include "db_sqlstate.h"
 #include "event.h"
 
@@ -17,6 +18,7 @@ enum {
     BACKOFF_MOST_MS = 1000,
     AWAY_GRACE_MS = 1500,    /* with no connection for so long, calls are refused at once */
     FULL_PAUSE_MS = 3000,    /* after 53xxx: not ready for writes */
+    SHED_REPORT_MS = 10000,  /* at most one line about refusals in this time */
     SILENCE_GRACE_MS = 5000, /* beyond statement_timeout: a connection that owes an answer so long is dead */
 };
 
@@ -74,6 +76,9 @@ struct db {
     unsigned n_connections;
     struct db_link reads, writes, delayed, finished; /* heads */
     unsigned n_reads, n_writes, n_delayed;
+    struct admission admissions[2]; /* [write] */
+    unsigned n_shed;                /* since it was last told */
+    uint64_t tell_shed_ms;
     uint64_t next_deadline_ms; /* no call has an earlier one */
     uint64_t away_since_ms[2]; /* [write]: since when no connection stands; 0: one does */
     uint64_t full_until_ms;

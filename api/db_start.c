@@ -52,6 +52,8 @@ static int make(const struct db_settings *settings, int epoll_fd, struct db *db)
     db->contract = &contract;
     db->next_deadline_ms = UINT64_MAX;
     db->now_ms = db_now_ms();
+    for (int write = 0; write < 2; write++)
+        admission_init(&db->admissions[write], settings->queue_limit, settings->queue_wait_ms);
     db->first_schema = first_schema(settings->search_path);
     db->descriptions = calloc(db->contract->n_statements + 1, sizeof(PGresult *));
     if (db->first_schema == NULL || db->descriptions == NULL)
@@ -90,6 +92,7 @@ static void end_connection(struct db_connection *connection)
 {
     connection->leaving = true; /* not a fault: not logged as one */
     connection_lost(connection, "end");
+    connection_close(connection); /* the first one's, where it never stood */
     free(connection->prepared);
 }
 

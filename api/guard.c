@@ -6,7 +6,10 @@
 
 #include "text.h"
 
-enum { MAX_LENGTH_DIGITS = 18 };
+enum {
+    MAX_LENGTH_DIGITS = 18,
+    PART_BYTES = 64, /* that libmicrohttpd keeps of a header or a part of the query, beside its text */
+};
 
 /* LIST: may be sent in several lines. ONCE: a second line is a fault, for two readers could each take another. */
 enum repetition { ONCE, LIST };
@@ -284,6 +287,23 @@ static const char *split_query(struct arena *arena, struct target *target)
         rest += size + (rest[size] == '&');
     }
     return NULL;
+}
+
+size_t guard_query_parts(const char *raw)
+{
+    const char *mark = strchr(raw, '?');
+    size_t n = mark != NULL;
+
+    for (const char *c = mark ? mark : ""; *c; c++)
+        n += *c == '&';
+    return n;
+}
+
+const char *guard_head(const struct headers *headers, const char *raw_target)
+{
+    size_t parts = headers->n + guard_query_parts(raw_target);
+
+    return headers->bytes + 2 * strlen(raw_target) + parts * PART_BYTES > MAX_HEAD ? "headers_too_large" : NULL;
 }
 
 /* Absolute form must be understood by every server; its authority is not ours to judge, Host was. */

@@ -14,7 +14,11 @@ enum {
     MAX_HEADER_BYTES = 8192,
     MAX_HEADERS = 64,
     MAX_SEGMENTS = 12,
-    MAX_QUERY = 128,
+    MAX_QUERY = 64,
+    /* Of a connection's memory (CONNECTION_MEMORY in worker.c), which must also hold the reply's header: see
+     * guard_head.
+     */
+    MAX_HEAD = 9216,
 };
 
 /* A request target taken apart; everything in the arena, decoded and valid UTF-8. */
@@ -30,6 +34,10 @@ struct target {
 
 /* NULL, or a code of errors.def: bad_target, uri_too_long. */
 const char *guard_target(struct arena *arena, const char *raw, struct target *ret_target);
+
+/* Parts of the query between ampersands, as libmicrohttpd counts them: it keeps each, and is lost when they do not fit.
+ */
+size_t guard_query_parts(const char *raw);
 
 /* Takes percent escapes out, into the arena. NULL when an escape is bad, or NUL or what is not UTF-8 comes out. */
 const char *guard_decode(struct arena *arena, const char *raw, size_t size, bool plus_is_blank);
@@ -88,6 +96,10 @@ struct framing {
 /* After the last line: what only all lines together can say. NULL, or a code: bad_header, bad_host, bad_framing,
  * headers_too_large, http_version, expectation_failed. */
 const char *guard_framing(const struct headers *headers, const char *version, struct framing *ret_framing);
+
+/* NULL or headers_too_large: what the request takes of the connection's memory leaves room for a reply, whose Link may
+ * repeat the target. */
+const char *guard_head(const struct headers *headers, const char *raw_target);
 
 /* Content-Length alone: digits only, and not too many of them. */
 bool guard_is_length(const char *text);

@@ -23,6 +23,18 @@ size_t http_unescape(void *cls, struct MHD_Connection *connection, char *text)
     return strlen(text);
 }
 
+/* Before libmicrohttpd takes the query apart: of one that does not fit into the connection's memory it makes neither a
+ * request nor an error. */
+static void refuse_target(struct request *request)
+{
+    request->begun = true;
+    request_refuse(request, "bad_target");
+    connection_linger(request->peer);
+    reply_send_raw(request, request->peer->fd);
+    shutdown(request->peer->fd, SHUT_RDWR);
+    request->worker->daemon_due = true;
+}
+
 void *http_begin(void *cls, const char *target, struct MHD_Connection *connection)
 {
     struct worker *worker = cls;
@@ -34,6 +46,8 @@ void *http_begin(void *cls, const char *target, struct MHD_Connection *connectio
     request->peer = peer;
     peer->request = request;
     connection_enter(peer, CONNECTION_HEADER);
+    if (guard_query_parts(target) > MAX_QUERY)
+        refuse_target(request);
     return request;
 }
 
@@ -66,6 +80,17 @@ static enum connection_phase phase_after_header(const struct request *request, c
     return upload ? CONNECTION_UPLOAD : CONNECTION_BODY;
 }
 
+/* Where libmicrohttpd takes no reply, in the middle of a body or with the connection's memory full, it is written past
+ * it, and the connection ends. */
+static enum MHD_Result refuse_midway(struct request *request, const char *code)
+{
+    if (!request->reply.ready)
+        request_refuse(request, code);
+    connection_linger(request->peer);
+    reply_send_raw(request, request->peer->fd);
+    return MHD_NO;
+}
+
 static enum MHD_Result begin(struct request *request, const char *method, const char *version)
 {
     bool close = false;
@@ -74,6 +99,10 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
     request->begun = true;
     code = admit(request, method, version, &close);
     connection_enter(request->peer, phase_after_header(request, code));
+    if (request->framing.has_body)
+        connection_await(request->peer);
+    if (code && !strcmp(code, "headers_too_large"))
+        return refuse_midway(request, code);
     if (code)
         request_refuse(request, code);
     else if (!request->reply.ready && request->operation && request->operation->raw_body)
@@ -100,16 +129,6 @@ static bool grow(struct request *request, size_t size)
     request->body = body;
     request->body_capacity = capacity;
     return true;
-}
-
-/* In the middle of a body libmicrohttpd takes no reply any more: it is written past it, and the connection ends. */
-static enum MHD_Result refuse_midway(struct request *request, const char *code)
-{
-    if (!request->reply.ready)
-        request_refuse(request, code);
-    connection_linger(request->peer);
-    reply_send_raw(request, request->peer->fd);
-    return MHD_NO;
 }
 
 static void refuse_length(struct request *request)
@@ -160,6 +179,7 @@ static enum MHD_Result take_body(struct request *request, const char *data, size
     }
     request->body_size = total;
     *size = 0;
+    connection_await(request->peer);
     return MHD_YES;
 }
 
@@ -187,11 +207,13 @@ enum MHD_Result http_handle(void *cls, struct MHD_Connection *connection, const 
     return MHD_YES;
 }
 
-/* One line for each request: the client's mistakes are news, ours are errors. */
+/* One line for each request: the client's mistakes are news, ours are errors; of those refused for their number db.c
+ * warns in one line. */
 static void log_request(const struct request *request, uint64_t us)
 {
     const struct reply *reply = &request->reply;
     const enum log_level level = reply->status == 500                ? LOG_ERROR
+                                 : request->shed                     ? LOG_INFO
                                  : reply->status > 500 || reply->cut ? LOG_WARNING
                                                                      : LOG_INFO;
     const struct log_field fields[] = {

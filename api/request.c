@@ -109,6 +109,7 @@ void request_refuse_outcome(struct request *request, const struct db_call *call)
     };
 
     request->faults.n = 0;
+    request->shed = call->shed;
     if (call->message[0] || call->sqlstate[0])
         request->note = arena_printf(request->arena, "%s %s", call->sqlstate, call->message);
     request_refuse(request, codes[call->outcome]);
@@ -129,6 +130,7 @@ void request_submit_values(struct request *request, const struct statement *stat
     bool own = operation && statement == operation->statement;
 
     db_call_clear(&request->call);
+    request->served |= request->call.done != NULL;
     request->call = (struct db_call){
         .statement = statement,
         .values = values,
@@ -136,6 +138,7 @@ void request_submit_values(struct request *request, const struct statement *stat
         .write = operation && operation->write && (own || !operation->statement),
         .alone = operation && operation->alone,
         .has_key = request->key != NULL,
+        .goes_on = request->served,
         .deadline_ms = request->deadline_ms,
         .done = done,
         .context = request,

@@ -70,6 +70,8 @@ struct request {
     PGresult *kept;      /* rows that wait for names */
     bool named;          /* names were asked for: what has none now is shown by its key */
     bool begun;          /* the handler's first call was made */
+    bool shed;           /* refused because there were too many */
+    bool served;         /* the database has answered something of it */
     bool suspended;      /* the connection is out of libmicrohttpd's hands */
     const char *refusal; /* decided at the headers, answered once the body was read away */
     struct faults faults;

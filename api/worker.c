@@ -22,7 +22,9 @@ enum {
     MAX_EVENTS = 256,
     LONGEST_TURN_MS = 1000,
     DRAIN_TURN_MS = 20,
-    CONNECTION_MEMORY = 16384, /* header, reply's header: twice what guard.h allows, so that the refusal is ours */
+    /* Of an idle connection nearly all that it takes. What guard.h allows and the reply's header fit in, and so does
+     * what is a little more, so that the refusal is ours. */
+    CONNECTION_MEMORY = 11264,
     TOKEN_CACHE = 4096,
     NOTICE_MS = 500, /* not ready, but still accepting: until whoever balances the load has seen it */
 };
@@ -201,6 +203,7 @@ static int make_db(struct worker *worker, char **reterr_text)
         .read_connections = config->read_connections,
         .write_connections = config->write_connections,
         .queue_limit = config->queue_limit,
+        .queue_wait_ms = config->queue_wait_ms,
         .group_limit = config->group_limit,
         .statement_timeout_ms = config->request_timeout_ms,
     };

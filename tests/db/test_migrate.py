@@ -134,3 +134,15 @@ def test_sentences_for_what_is_missing(postgres, database: Service):
 def test_a_service_role_that_does_not_exist(database: Service):
     done = migrate(database, "--service-role=nobody_at_all")
     assert done.returncode == 1 and "role nobody_at_all does not exist" in done.stderr
+
+
+def test_a_start_that_fails_leaves_nothing(database: Service):
+    """The schema is there and one of its functions is not: the statement cannot be prepared. The sanitized build tells of what is left."""
+    assert migrate(database).returncode == 0
+    with owner(database) as connection:
+        (schema,) = release_schemas(connection)
+        connection.execute(sql.SQL("SET search_path = {}, whistled, public").format(sql.Identifier(schema)))
+        connection.execute("DROP FUNCTION masks_staff CASCADE")
+    done = database.run()
+    assert done.returncode == 1 and "masks_staff" in done.stderr, done.stderr
+    assert "Sanitizer" not in done.stderr, done.stderr

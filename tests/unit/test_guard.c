@@ -206,6 +206,28 @@ static void test_limits_of_headers(void **state)
     assert_string_equal(long_one.fault, "headers_too_large");
 }
 
+static void test_head_leaves_room_for_the_reply(void **state)
+{
+    struct headers few = {.n = 10, .bytes = 4096}, many = {.n = MAX_HEADERS, .bytes = 4096};
+    char target[MAX_TARGET_BYTES + 1];
+
+    (void)state;
+    assert_null(guard_head(&few, "/v1/cases"));
+    assert_null(guard_head(&many, "/v1/cases"));
+    assert_string_equal(guard_head(&many, "/v1/cases?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p"), "headers_too_large");
+    memset(target, 'a', MAX_TARGET_BYTES);
+    target[MAX_TARGET_BYTES] = '\0';
+    assert_string_equal(guard_head(&few, target), "headers_too_large");
+    few.bytes = MAX_HEAD - 10 * 64 - 2 * MAX_TARGET_BYTES;
+    assert_null(guard_head(&few, target));
+    few.bytes++;
+    assert_string_equal(guard_head(&few, target), "headers_too_large");
+    assert_int_equal(guard_query_parts("/v1/cases"), 0);
+    assert_int_equal(guard_query_parts("/v1/cases&x"), 0);
+    assert_int_equal(guard_query_parts("/v1/cases?"), 1);
+    assert_int_equal(guard_query_parts("/v1/cases?a=1&&b"), 3);
+}
+
 /* Lines as libmicrohttpd 0.9.75 leaves them: NULs for colon, CR and LF. */
 static const char *neighbours(const char *memory, size_t name2, size_t value2, size_t value2_size)
 {
@@ -244,6 +266,7 @@ int main(void)
         TEST(test_bad_framing),
         TEST(test_lists_are_joined_and_trimmed),
         TEST(test_limits_of_headers),
+        TEST(test_head_leaves_room_for_the_reply),
         TEST(test_neighbours),
     };
 

@@ -117,11 +117,23 @@ bool user_begin(struct user *user, uint64_t scheduled_us)
     return true;
 }
 
-static void rest(struct user *user)
+void user_rest(struct user *user)
 {
+    struct fleet *fleet = user->fleet;
+
     user->busy = false;
-    user->next_free = user->fleet->free;
-    user->fleet->free = user;
+    user->next_free = NULL;
+    *(fleet->free != NULL ? &fleet->free_last->next_free : &fleet->free) = user;
+    fleet->free_last = user;
+}
+
+struct user *user_rested(struct fleet *fleet)
+{
+    struct user *user = fleet->free;
+
+    if (user != NULL)
+        fleet->free = user->next_free;
+    return user;
 }
 
 /* The next step, the next iteration, or nothing more for now. */
@@ -140,7 +152,7 @@ static void go_on(struct user *user, bool good)
         fleet->iterations++;
     user->busy = false;
     if (fleet->rate > 0)
-        rest(user);
+        user_rest(user);
     else if (!fleet->stopping)
         user_begin(user, now);
 }

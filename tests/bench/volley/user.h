@@ -31,7 +31,8 @@ struct fleet {
     struct scenario scenario;
     struct sockaddr_in address;
     int epoll;
-    struct user *users, *free;
+    struct user *users;
+    struct user *free, *free_last; /* who has rested longest comes first: as many clients as there are connections */
     size_t n_users;
     const char *prefix; /* of ${n}: makes keys of this run its own */
     uint64_t started, next_row;
@@ -49,6 +50,10 @@ uint64_t now_us(void);
 
 /* Opens the connection; the next iteration begins as soon as it stands. */
 void user_open(struct user *user);
+
+/* To the end of those that are free; and the first of them, or NULL. */
+void user_rest(struct user *user);
+struct user *user_rested(struct fleet *fleet);
 
 /* Begins an iteration at its first step; false when the rows are used up. */
 bool user_begin(struct user *user, uint64_t scheduled_us);

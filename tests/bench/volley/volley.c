@@ -17,7 +17,7 @@
 
 #include "user.h"
 
-enum { MAX_EVENTS = 512, TICK_MS = 1, HOLD_BATCH = 64, PATIENCE_S = 30 };
+enum { MAX_EVENTS = 512, TICK_MS = 1, BATCH = 64, PATIENCE_S = 30 };
 
 struct plan {
     size_t connections;
@@ -63,28 +63,43 @@ static void send_due(struct fleet *fleet, uint64_t *sent)
     uint64_t due = (uint64_t)((double)(now_us() - fleet->epoch_us) * fleet->rate / 1e6);
 
     while (*sent < due && fleet->free != NULL) {
-        struct user *user = fleet->free;
-
-        fleet->free = user->next_free;
-        if (!user_begin(user, fleet->epoch_us + (uint64_t)((double)*sent * 1e6 / fleet->rate)))
+        if (!user_begin(user_rested(fleet), fleet->epoch_us + (uint64_t)((double)*sent * 1e6 / fleet->rate)))
             return;
         ++*sent;
     }
 }
 
+static size_t connecting(const struct fleet *fleet, size_t n)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < n; i++)
+        found += !fleet->users[i].connected;
+    return found;
+}
+
+/* Open loop: all connections stand before the first request is due, for what is measured is requests. In small batches,
+ * so that no backlog overflows. */
+static void connect_all(struct fleet *fleet)
+{
+    uint64_t until = now_us() + PATIENCE_S * 1000000ULL;
+
+    for (size_t i = 0; i < fleet->n_users; i++) {
+        user_open(&fleet->users[i]);
+        user_rest(&fleet->users[i]);
+        while ((i + 1) % BATCH == 0 && connecting(fleet, i + 1) > 0 && now_us() < until)
+            turn(fleet, TICK_MS);
+    }
+}
+
 static void start_all(struct fleet *fleet)
 {
+    if (fleet->rate > 0)
+        connect_all(fleet);
     fleet->epoch_us = now_us();
-    for (size_t i = 0; i < fleet->n_users; i++) {
-        struct user *user = &fleet->users[i];
-
-        user_open(user);
-        if (fleet->rate > 0) {
-            user->next_free = fleet->free;
-            fleet->free = user;
-        } else {
-            user_begin(user, now_us());
-        }
+    for (size_t i = 0; i < fleet->n_users && fleet->rate <= 0; i++) {
+        user_open(&fleet->users[i]);
+        user_begin(&fleet->users[i], now_us());
     }
 }
 
@@ -202,8 +217,8 @@ static void hold(struct fleet *fleet)
     fleet->epoch_us = now_us();
     fleet->stopping = true;
     fleet->counting = true;
-    for (size_t i = 0; i < fleet->n_users; i += HOLD_BATCH) {
-        for (size_t k = i; k < i + HOLD_BATCH && k < fleet->n_users; k++) {
+    for (size_t i = 0; i < fleet->n_users; i += BATCH) {
+        for (size_t k = i; k < i + BATCH && k < fleet->n_users; k++) {
             user_open(&fleet->users[k]);
             user_begin(&fleet->users[k], now_us());
         }

@@ -88,7 +88,7 @@ def drained(db):
     """Call it to be sure that everything committed has its place in the feed."""
 
     def wait() -> None:
-        while db.execute("SELECT EXISTS (SELECT FROM outbox WHERE position IS NULL)").fetchone()[0]:
+        while db.execute("SELECT EXISTS (SELECT FROM outbox)").fetchone()[0]:
             select_pause()
 
     return wait

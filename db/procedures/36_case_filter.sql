@@ -154,32 +154,6 @@ RETURN split_part(p_cursor, '|', 1)::timestamp AT TIME ZONE 'UTC';
 CREATE FUNCTION place_id(p_cursor text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN split_part(p_cursor, '|', 2)::uuid;
 
--- A place in the feed. Whoever has one goes on in the feed; a place in another order does not become one.
-CREATE FUNCTION feed_place(p_position bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 'feed|' || p_position;
-
-CREATE TYPE feed_mode AS (
-    on_feed boolean,
-    after bigint, -- position to go on from
-    refusal text
-);
-
-CREATE FUNCTION feed_mode(p_tenant text, p_updated_after timestamptz, p_cursor text) RETURNS feed_mode
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    v_after bigint;
-BEGIN
-    IF p_cursor LIKE 'feed|%' THEN
-        v_after := split_part(p_cursor, '|', 2)::bigint;
-        RETURN (true, v_after, CASE WHEN v_after > feed_last(p_tenant) THEN 'cursor_reset' END)::feed_mode;
-    ELSIF p_updated_after IS NULL THEN
-        RETURN (false, NULL, NULL)::feed_mode;
-    ELSIF p_cursor IS NOT NULL THEN
-        RETURN (true, NULL, 'cursor_invalid')::feed_mode;
-    END IF;
-    RETURN (true, feed_start(p_tenant, p_updated_after), NULL)::feed_mode;
-END $$;
-
 -- Newest intake first, or earliest due first; both by an index, from where the page before ended.
 CREATE FUNCTION case_page(p_me actor, p case_filter, p_sort text, p_cursor text, p_limit integer, p_now timestamptz)
 RETURNS page_keys LANGUAGE plpgsql STABLE AS $$
@@ -206,13 +180,13 @@ DECLARE
     v page_keys;
 BEGIN
     EXECUTE format(
-        'SELECT array_agg(k.id), array_agg(feed_place(k.position))
+        'SELECT array_agg(k.id), array_agg(feed_place($6, k.position))
         FROM (SELECT c.id, f.position FROM case_feed f JOIN cases c ON c.tenant = f.tenant AND c.id = f.case_id
             WHERE f.tenant = ($1).tenant AND f.position > $4 AND %s ORDER BY f.position LIMIT $5) AS k',
         case_where(p_me, p))
     INTO v.ids, v.cursors
-    USING p_me, p, p_now, p_after, p_limit;
-    v.resting := feed_place(greatest(p_after, feed_last(p_me.tenant)));
+    USING p_me, p, p_now, p_after, p_limit, feed_era(p_me.tenant);
+    v.resting := feed_place(feed_era(p_me.tenant), greatest(p_after, feed_last(p_me.tenant)));
     RETURN v;
 END $$;
 

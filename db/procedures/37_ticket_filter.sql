@@ -72,13 +72,13 @@ DECLARE
     v page_keys;
 BEGIN
     EXECUTE format(
-        'SELECT array_agg(k.id), array_agg(feed_place(k.position))
+        'SELECT array_agg(k.id), array_agg(feed_place($6, k.position))
         FROM (SELECT t.id, f.position FROM ticket_feed f JOIN tickets t ON t.tenant = f.tenant AND t.id = f.ticket_id
             WHERE f.tenant = ($1).tenant AND f.position > $4 AND %s ORDER BY f.position LIMIT $5) AS k',
         ticket_where(p_me, p))
     INTO v.ids, v.cursors
-    USING p_me, p, p_now, p_after, p_limit;
-    v.resting := feed_place(greatest(p_after, feed_last(p_me.tenant)));
+    USING p_me, p, p_now, p_after, p_limit, feed_era(p_me.tenant);
+    v.resting := feed_place(feed_era(p_me.tenant), greatest(p_after, feed_last(p_me.tenant)));
     RETURN v;
 END $$;
 

@@ -42,6 +42,7 @@ void perform_over(struct request *request)
 
 void perform_again(struct request *request)
 {
+    request->reply.link = NULL;
     request->deadline_ms = request->worker->now_ms + request->worker->service->config->request_timeout_ms;
     run(request, listed);
 }
@@ -52,10 +53,16 @@ static bool keeps_list(const struct request *request, const struct db_call *call
     return call->outcome == DB_UNAVAILABLE && request->reply.status == request->operation->status;
 }
 
+/* Thousands wait: what the last run found is kept as the answer it would be, and nothing else. */
+static void make_small(struct request *request)
+{
+    db_call_clear(&request->call);
+    buffer_fit(&request->reply.body);
+}
+
 static void listed(struct db_call *call)
 {
     struct request *request = call->context;
-    enum wait_verdict verdict;
 
     if (call->outcome != DB_OK && !keeps_list(request, call)) {
         request_refuse_outcome(request, call);
@@ -65,10 +72,8 @@ static void listed(struct db_call *call)
         request_finish(request);
         return;
     }
-    verdict = wait_hang(request);
-    if (verdict == WAIT_AGAIN)
-        perform_again(request);
-    else if (verdict == WAIT_OVER)
+    make_small(request);
+    if (!wait_hang(request))
         request_finish(request);
 }
 
@@ -76,16 +81,18 @@ static void listed(struct db_call *call)
 static void keyed(struct db_call *call)
 {
     struct request *request = call->context;
+    const char *applied;
 
     if (call->outcome != DB_OK) {
         request_refuse_outcome(request, call);
         return;
     }
+    applied = arena_printf(request->arena, "wait=%u", request->wait_s);
     if (!wait_register(request, call->result)) {
         run(request, done);
         return;
     }
-    request->reply.preference_applied = arena_printf(request->arena, "wait=%u", request->wait_s);
+    request->reply.preference_applied = applied;
     run(request, listed);
 }
 

@@ -80,7 +80,7 @@ static void bell_rings(struct event_source *source, uint32_t events)
     for (struct wake *wake = take_inbox(worker); wake;) {
         struct wake *next = wake->next;
 
-        waiters_wake(worker->waiters, wake->tenant, wake->keys);
+        hooks_wake(worker->hooks, wake->tenant, wake->keys);
         free(wake);
         wake = next;
     }
@@ -130,7 +130,10 @@ static int make_parts(struct worker *worker)
     const struct config *config = worker->service->config;
 
     worker->zone = zone_new(config->zone);
-    worker->waiters = waiters_new(config->max_waiters / config->workers, perform_again, perform_over);
+    worker->hooks = hooks_new();
+    if (worker->hooks)
+        worker->waiters =
+            waiters_new(worker->hooks, config->max_waiters / config->workers, perform_again, perform_over);
     worker->rates = rates_new(config->citizen_rate);
     worker->metrics = metrics_new();
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -270,6 +273,7 @@ static int tick(struct worker *worker)
 
     worker->now_ms = worker_clock_ms();
     timeout = waiters_tick(worker->waiters, worker->now_ms, timeout);
+    waiters_run(worker->waiters);
     timeout = connections_tick(worker, timeout);
     db_flush(worker->db);
     timeout = db_tick(worker->db, worker->now_ms, timeout);
@@ -394,6 +398,7 @@ struct worker *worker_free(struct worker *worker)
     auth_free(worker->auth);
     zone_free(worker->zone);
     waiters_free(worker->waiters);
+    hooks_free(worker->hooks);
     rates_free(worker->rates);
     metrics_free(worker->metrics);
     if (worker->bell_fd >= 0)

@@ -12,6 +12,7 @@
 #include "db.h"
 #include "encode.h"
 #include "event.h"
+#include "hooks.h"
 #include "metrics.h"
 #include "rate.h"
 #include "service.h"
@@ -34,6 +35,7 @@ struct worker {
     struct auth *auth;
     struct zone *zone;
     struct connections connections;
+    struct hooks *hooks;
     struct waiters *waiters;
     struct rates *rates;
     struct metrics *metrics;

@@ -111,6 +111,32 @@ BEGIN ATOMIC
     WHERE k.key IS NOT NULL;
 END;
 
+-- What such a person hangs under. Whose areas are too many to name hears of the whole street. u: hears when these rights
+-- are changed.
+CREATE FUNCTION own_keys(p_me actor) RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    c_most CONSTANT integer := 60;
+    v_roles text[] := p_me.roles;
+    v_person text := right(p_me.person_id::text, 8);
+    v text[] := '{}';
+BEGIN
+    IF v_roles && '{grid_worker,community}' THEN
+        v := ARRAY(SELECT 'g:' || a.code FROM areas a
+            WHERE a.tenant = p_me.tenant AND a.kind = 'grid' AND a.code = ANY (p_me.areas)) || 'g:none'::text;
+    END IF;
+    IF 'grid_worker' = ANY (v_roles) THEN
+        v := v || ARRAY(SELECT 'c:' || c FROM unnest(p_me.grid_communities) AS c);
+    END IF;
+    v := v || CASE WHEN 'department' = ANY (v_roles) THEN 'o:' || p_me.org END
+        || CASE WHEN 'window_clerk' = ANY (v_roles) THEN 'w:' || p_me.org END
+        || CASE WHEN v_roles && '{citizen,client,grid_worker}' THEN 'p:' || v_person END;
+    IF sees_all(p_me) OR cardinality(v) > c_most THEN
+        v := '{t}';
+    END IF;
+    RETURN array_remove(v || ('u:' || v_person), NULL);
+END $$;
+COMMENT ON FUNCTION own_keys(actor) IS 'What wakes whoever waits for news with these rights';
+
 -- A notification carries less than 8,000 bytes.
 CREATE FUNCTION wake(p_tenant text, p_keys text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -100,7 +100,8 @@ void request_query(struct request *request, const char *statement, const char *c
 /* The same for a statement at hand. Returns 0, or -ENOMEM (then nothing was queued). */
 int request_submit(struct request *request, const struct statement *statement, void (*done)(struct db_call *call));
 
-/* Turns what is not DB_OK into the problem that the client gets. */
+/* Turns what is not DB_OK into the problem that the client gets, or only into its code. */
+const char *request_outcome_code(enum db_outcome outcome);
 void request_refuse_outcome(struct request *request, const struct db_call *call);
 /* Answers with a body of one's own; the text is copied. */
 void request_answer(struct request *request, int status, const char *content_type, const char *body, size_t size);

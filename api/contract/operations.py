@@ -230,8 +230,10 @@ class Operations:
         operation.status = good[0]
         self._check_problems(operation, set(responses))
         content = self.document.resolve(responses[str(good[0])]).get("content", {})
-        if "application/json" in content:
-            where = f"{operation.place}, reply {good[0]}"
+        where = f"{operation.place}, reply {good[0]}"
+        if "x-rows" in entry:  # its function writes the reply around the statement's rows
+            operation.encoder = self.replies.compile(entry["x-rows"], where)
+        elif "application/json" in content:
             operation.encoder = self.replies.compile(content["application/json"].get("schema", {}), where)
 
     def _check_problems(self, operation: Operation, statuses: set[str]) -> None:
@@ -256,6 +258,8 @@ class Operations:
         if operation.handler is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", str(operation.handler)):
             self.faults.add(operation.place, f"names {operation.handler!r} as x-handler, which is no C function.")
         operation.wanted = name
+        if "x-rows" in entry and (operation.handler is None or statement is None):
+            self.faults.add(operation.place, "says x-rows, so it has a statement, and an x-handler that writes the reply.")
         if statement is None or statement.internal:
             return
         operation.statement = statement

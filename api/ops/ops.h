@@ -10,5 +10,6 @@ void op_openapi(struct request *request);
 void op_docs(struct request *request);
 void attachments_create(struct request *request);
 void attachments_get(struct request *request);
+void tickets_batch(struct request *request);
 
 #endif

@@ -116,6 +116,9 @@ static const char *check_route(struct request *request, enum route route)
         return "no_such_route";
     if (route == ROUTE_NO_METHOD)
         return "method_not_allowed";
+    if (request->operation->streams)
+        return negotiate_accepts(request->headers.values[HEADER_ACCEPT], "text", "event-stream") ? NULL
+                                                                                                 : "not_acceptable";
     if (request->operation->encoder &&
         !negotiate_accepts(request->headers.values[HEADER_ACCEPT], "application", "json"))
         return "not_acceptable";
@@ -146,7 +149,7 @@ static const char *check_token(struct request *request)
     return request->actor ? NULL : "unavailable";
 }
 
-static bool is_citizen(const struct actor *actor)
+bool admit_is_citizen(const struct actor *actor)
 {
     for (size_t i = 0; i < contract.n_roles && i < 32; i++)
         if ((actor->roles & 1u << i) && !strcmp(contract.roles[i], "citizen"))
@@ -164,7 +167,7 @@ static const char *check_actor(struct request *request)
         return code;
     if (!(actor->roles & operation->roles))
         return "insufficient_role";
-    if (is_citizen(actor) &&
+    if (admit_is_citizen(actor) &&
         !rates_take(request->worker->rates, actor->tenant, actor->subject, request->worker->now_ms))
         return "rate_limited";
     return NULL;

@@ -53,6 +53,8 @@ static const struct setting settings[] = {
      .help = "of clients, over all workers"},
     {AT(max_waiters), .kind = NUMBER, .fallback = "10000", .maximum = 1000000,
      .help = "requests hanging under Prefer: wait, over all workers"},
+    {AT(max_streams), .kind = NUMBER, .fallback = "10000", .maximum = 1000000,
+     .help = "streams of events, over all workers"},
     {AT(idle_timeout_s), .kind = NUMBER, .fallback = "75", .minimum = 1, .maximum = 3600,
      .help = "before an idle connection is closed"},
     {AT(drain_timeout_ms), .kind = NUMBER, .fallback = "10000", .maximum = 600000,
@@ -72,6 +74,8 @@ static const struct setting settings[] = {
     {AT(cors_origins), .kind = TEXT, .fallback = "", .help = "allowed origins, with commas between"},
     {AT(citizen_rate), .kind = NUMBER, .fallback = "50", .maximum = 100000,
      .help = "requests a second of one citizen in one worker; 0: no limit"},
+    {AT(citizen_streams), .kind = NUMBER, .fallback = "10", .maximum = 100000,
+     .help = "streams of one citizen in one worker; 0: no limit"},
     {AT(log_level), .kind = TEXT, .fallback = "info", .help = "debug, info, warning or error"},
     {AT(test_clock), .kind = SWITCH, .fallback = "0", .help = "honour Whistled-Now; on loopback only"},
 };

@@ -139,6 +139,7 @@ struct operation {
     bool takes_key;                                      /* POST: Idempotency-Key is honoured */
     bool personal;                                       /* no-store; false: ETag with 304 */
     bool waits;                                          /* Prefer: wait is honoured */
+    bool streams;                                        /* the reply is text/event-stream */
     const char *deprecation, *sunset, *deprecation_link; /* header values; NULL: not deprecated */
     bool raw_body;                                       /* body is not JSON; its function reads it */
     const char *const *media_types;                      /* raw_body: what it may be, sorted */

@@ -30,6 +30,7 @@ static const struct {
     [HEADER_IDEMPOTENCY_KEY] = {"Idempotency-Key", ONCE},
     [HEADER_IF_MATCH] = {"If-Match", LIST},
     [HEADER_IF_NONE_MATCH] = {"If-None-Match", LIST},
+    [HEADER_LAST_EVENT_ID] = {"Last-Event-ID", ONCE},
     [HEADER_ORIGIN] = {"Origin", ONCE},
     [HEADER_PREFER] = {"Prefer", LIST},
     [HEADER_RANGE] = {"Range", ONCE},

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 8192 };
+/* own_keys() gives fewer. */
+enum { BUCKETS = 8192, MAX_KEYS = 64 };
 
 /* One key of one hanger, in its bucket's list. */
 struct hook {
@@ -68,27 +69,56 @@ static void list_in(struct hooks *hooks, struct hanger *hanger)
     hooks->all = hanger;
 }
 
-int hooks_hang(struct hooks *hooks, struct hanger *hanger, struct arena *arena, const PGresult *keys)
+static bool is_of_rights(const char *key, size_t size)
 {
-    size_t n = keys ? (size_t)PQntuples(keys) : 0;
+    return size > 2 && key[0] == 'u' && key[1] == ':';
+}
+
+/* Hooks and the texts of their keys in one piece. */
+static int hang(struct hooks *hooks, struct hanger *hanger, const char *const *keys, size_t n)
+{
+    size_t size = 0;
+    char *texts;
 
     if (!n)
         return -ENOENT;
-    hanger->hooks = arena_alloc(arena, n * sizeof *hanger->hooks);
+    for (size_t i = 0; i < n; i++)
+        size += strlen(keys[i]) + 1;
+    hanger->hooks = malloc(n * sizeof *hanger->hooks + size);
     if (!hanger->hooks)
         return -ENOMEM;
-    for (hanger->n_hooks = 0; hanger->n_hooks < n; hanger->n_hooks++) {
-        const char *key = arena_strdup(arena, PQgetvalue(keys, (int)hanger->n_hooks, 0));
-
-        if (!key)
-            break;
-        hook_in(hooks, &hanger->hooks[hanger->n_hooks], hanger, key);
+    texts = (char *)&hanger->hooks[n];
+    hanger->n_hooks = n;
+    for (size_t i = 0; i < n; i++) {
+        size = strlen(keys[i]) + 1;
+        hook_in(hooks, &hanger->hooks[i], hanger, memcpy(texts, keys[i], size));
+        texts += size;
     }
     list_in(hooks, hanger);
-    if (hanger->n_hooks == n)
-        return 0;
-    hooks_take(hanger);
-    return -ENOMEM;
+    return 0;
+}
+
+int hooks_hang(struct hooks *hooks, struct hanger *hanger, const PGresult *keys, int column, enum hooks_kind kind)
+{
+    const char *chosen[MAX_KEYS];
+    size_t n = 0;
+
+    for (int row = 0; keys && row < PQntuples(keys) && n < MAX_KEYS; row++) {
+        const char *key = PQgetisnull(keys, row, column) ? NULL : PQgetvalue(keys, row, column);
+
+        if (key && (kind == HOOKS_ALL || is_of_rights(key, strlen(key)) == (kind == HOOKS_RIGHTS)))
+            chosen[n++] = key;
+    }
+    return hang(hooks, hanger, chosen, n);
+}
+
+int hooks_hang_like(struct hooks *hooks, struct hanger *hanger, const struct hanger *other)
+{
+    const char *keys[MAX_KEYS];
+
+    for (size_t i = 0; i < other->n_hooks; i++)
+        keys[i] = other->hooks[i].key;
+    return hang(hooks, hanger, keys, other->n_hooks);
 }
 
 void hooks_take(struct hanger *hanger)
@@ -97,6 +127,8 @@ void hooks_take(struct hanger *hanger)
         return;
     for (size_t i = 0; i < hanger->n_hooks; i++)
         hook_out(&hanger->hooks[i]);
+    free(hanger->hooks);
+    hanger->hooks = NULL;
     hanger->n_hooks = 0;
     *hanger->place = hanger->next;
     if (hanger->next)
@@ -106,7 +138,7 @@ void hooks_take(struct hanger *hanger)
 
 static void wake_key(struct hooks *hooks, const char *tenant, const char *key, size_t size)
 {
-    bool rights = size > 2 && key[0] == 'u' && key[1] == ':';
+    bool rights = is_of_rights(key, size);
 
     for (struct hook *hook = *bucket_of(hooks, tenant, key, size); hook; hook = hook->next)
         if (!strncmp(hook->key, key, size) && !hook->key[size] && !strcmp(hook->hanger->tenant, tenant))

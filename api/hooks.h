@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "arena.h"
-
 struct hooks;
 struct hook;
 struct hanger;
@@ -28,9 +26,12 @@ struct hanger {
 struct hooks *hooks_new(void);
 struct hooks *hooks_free(struct hooks *hooks);
 
-/* Hangs it under each row of the result's first column; `wake` and `tenant` are set, the tenant and the arena outlive
- * it. Returns 0, -ENOENT when there is no key, or -ENOMEM. */
-int hooks_hang(struct hooks *hooks, struct hanger *hanger, struct arena *arena, const PGresult *keys);
+/* Hangs it under the keys in the result's column, or only those that speak of rights, or only the others; `wake` and
+ * `tenant` are set, the tenant outlives it. Returns 0, -ENOENT when there is no such key, or -ENOMEM. */
+enum hooks_kind { HOOKS_ALL, HOOKS_RIGHTS, HOOKS_NEWS };
+int hooks_hang(struct hooks *hooks, struct hanger *hanger, const PGresult *keys, int column, enum hooks_kind kind);
+/* Under the same keys as another. */
+int hooks_hang_like(struct hooks *hooks, struct hanger *hanger, const struct hanger *other);
 /* Accepts one that does not hang. */
 void hooks_take(struct hanger *hanger);
 

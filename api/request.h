@@ -64,6 +64,7 @@ struct request {
     struct db_call call;
     bool begun;          /* the handler's first call was made */
     bool suspended;      /* the connection is out of libmicrohttpd's hands */
+    bool handed_over;    /* its socket is another's: there is nothing to send here */
     const char *refusal; /* decided at the headers, answered once the body was read away */
     struct faults faults;
     struct reply reply;

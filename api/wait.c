@@ -121,7 +121,7 @@ bool wait_register(struct request *request, const PGresult *keys)
         .request = request,
         .deadline_ms = deadline_of(request),
     };
-    if (hooks_hang(waiters->hooks, &waiter->hanger, request->arena, keys))
+    if (hooks_hang(waiters->hooks, &waiter->hanger, keys, /* column= */ 0, HOOKS_ALL))
         return false;
     list_in(waiter);
     request->waiter = waiter;

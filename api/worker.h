@@ -16,6 +16,7 @@
 #include "metrics.h"
 #include "rate.h"
 #include "service.h"
+#include "stream.h"
 #include "wait.h"
 
 struct MHD_Daemon;
@@ -28,6 +29,7 @@ struct worker {
     unsigned index;
     const struct service *service;
     int epoll_fd, listen_fd;
+    int blank_fd; /* a socket to nowhere: see connection_hand_over */
     struct MHD_Daemon *daemon;
     struct event_source daemon_source;
     bool daemon_due; /* MHD_run has something to do this turn */
@@ -37,6 +39,7 @@ struct worker {
     struct connections connections;
     struct hooks *hooks;
     struct waiters *waiters;
+    struct streams *streams;
     struct rates *rates;
     struct metrics *metrics;
     struct filer *filer;

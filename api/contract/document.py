@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 # Ours alone: they say how an operation is done, which is nobody's business but the build's.
-INTERNAL_KEYS = {"x-statement", "x-handler", "x-alone", "x-json", "x-raw-body", "x-personal"}
+INTERNAL_KEYS = {"x-statement", "x-handler", "x-alone", "x-json", "x-raw-body", "x-personal", "x-rows"}
 MAX_REFERENCES = 32
 
 

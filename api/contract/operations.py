@@ -52,6 +52,7 @@ class Operation:
     body_required: bool = False
     max_body: int = DEFAULT_MAX_BODY
     raw_body: bool = False
+    streams: bool = False
     media_types: list[str] = field(default_factory=list)  # of a raw body
     alone: bool = False
     personal: bool = True
@@ -230,6 +231,7 @@ class Operations:
         operation.status = good[0]
         self._check_problems(operation, set(responses))
         content = self.document.resolve(responses[str(good[0])]).get("content", {})
+        operation.streams = "text/event-stream" in content
         where = f"{operation.place}, reply {good[0]}"
         if "x-rows" in entry:  # its function writes the reply around the statement's rows
             operation.encoder = self.replies.compile(entry["x-rows"], where)

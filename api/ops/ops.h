@@ -11,5 +11,6 @@ void op_docs(struct request *request);
 void attachments_create(struct request *request);
 void attachments_get(struct request *request);
 void tickets_batch(struct request *request);
+void events_stream(struct request *request);
 
 #endif

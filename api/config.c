@@ -55,6 +55,8 @@ static const struct setting settings[] = {
      .help = "requests hanging under Prefer: wait, over all workers"},
     {AT(max_streams), .kind = NUMBER, .fallback = "10000", .maximum = 1000000,
      .help = "streams of events, over all workers"},
+    {AT(stream_retry_ms), .kind = NUMBER, .fallback = "2000", .maximum = 600000,
+     .help = "before a stream that was cut comes again"},
     {AT(idle_timeout_s), .kind = NUMBER, .fallback = "75", .minimum = 1, .maximum = 3600,
      .help = "before an idle connection is closed"},
     {AT(drain_timeout_ms), .kind = NUMBER, .fallback = "10000", .maximum = 600000,

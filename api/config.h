@@ -12,7 +12,7 @@ struct config {
     const char *database_url, *migrate_url, *service_role;
     unsigned workers, read_connections, write_connections, queue_limit, group_limit;
     unsigned request_timeout_ms, header_timeout_ms, body_timeout_ms, upload_timeout_ms, drain_timeout_ms;
-    unsigned max_connections, idle_timeout_s, max_waiters, max_streams;
+    unsigned max_connections, idle_timeout_s, max_waiters, max_streams, stream_retry_ms;
     const char *zone;
     const char *key_dir, *jwks_file, *issuer, *audience;
     const char *claim_tenant, *claim_roles, *claim_org, *claim_areas;

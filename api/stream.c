@@ -19,7 +19,7 @@
 #include "stream_internal.h"
 #include "worker.h"
 
-enum { SECOND_MS = 1000, RETRY_MS = 2000, BACKOFF_MS = 5000, SEAL_ARENA = 16 * 1024 };
+enum { SECOND_MS = 1000, BURY_MS = 10, BACKOFF_MS = 5000, SEAL_ARENA = 16 * 1024 };
 
 static const struct operation *find_operation(const char *id)
 {
@@ -169,7 +169,7 @@ static void socket_ready(struct event_source *source, uint32_t events)
         stream_flush(stream);
 }
 
-static void rights_changed(struct hanger *hanger, bool rights)
+void stream_rights_changed(struct hanger *hanger, bool rights)
 {
     struct stream *stream = (struct stream *)((char *)hanger - offsetof(struct stream, hanger));
 
@@ -189,6 +189,8 @@ static struct chunk *opening(struct request *request, const PGresult *begun)
         place ? stream_seal(request->worker->streams, request->arena, request->actor->tenant, place) : NULL;
     struct buffer text = {.size = 0};
     const char *event = NULL;
+    const char *retry =
+        arena_printf(request->arena, "retry: %u\n\n", request->worker->service->config->stream_retry_ms);
     struct chunk *chunk;
 
     if (id && reset)
@@ -197,7 +199,7 @@ static struct chunk *opening(struct request *request, const PGresult *begun)
         event = arena_printf(request->arena, "event: ready\nid: %s\ndata: {\"resumed\":%s}\n\n", id,
                              request->cursor ? "true" : "false");
     reply_head(request, &text);
-    buffer_add_text(&text, "retry: 2000\n\n");
+    buffer_add_text(&text, retry ? retry : "");
     buffer_add_text(&text, event ? event : "");
     chunk = event && !text.failed ? chunk_new(text.data, text.size) : NULL;
     buffer_free(&text);
@@ -253,6 +255,13 @@ static void tune(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof dead_ms);
 }
 
+void stream_begin(struct stream *stream)
+{
+    stream->source.ready = socket_ready;
+    stream->streams->n++;
+    list_in(stream);
+}
+
 static uint64_t next_check_ms(const struct streams *streams, const PGresult *begun)
 {
     /* One row without a key only: the database does not know this person yet. */
@@ -269,8 +278,7 @@ static struct stream *stream_new(struct request *request, struct voice *voice, c
     if (!stream)
         return NULL;
     *stream = (struct stream){
-        .source.ready = socket_ready,
-        .hanger = {.wake = rights_changed, .tenant = voice->tenant},
+        .hanger = {.wake = stream_rights_changed, .tenant = voice->tenant},
         .streams = streams,
         .voice = voice,
         .fd = -1,
@@ -310,8 +318,7 @@ static int enter(struct request *request, struct voice *voice, const PGresult *b
         return -ENOMEM;
     }
     tune(stream->fd);
-    streams->n++;
-    list_in(stream);
+    stream_begin(stream);
     stream_push(stream, first);
     return 0;
 }
@@ -390,20 +397,22 @@ int streams_turn(struct streams *streams, uint64_t now_ms, int most)
         beat(streams->first);
     streams_read(streams);
     more = streams_flush(streams);
-    if (more || streams->buried)
+    if (more)
         return 0;
+    if (streams->buried)
+        most = most < BURY_MS ? most : BURY_MS;
     return most < SECOND_MS ? most : SECOND_MS;
 }
 
 /* All of them come again, elsewhere: not all at once. */
 void streams_end_all(struct streams *streams)
 {
-    unsigned n = 0;
+    unsigned retry_ms = streams->worker->service->config->stream_retry_ms, n = 0;
 
     while (streams->first) {
         struct stream *stream = streams->first;
         char text[32];
-        int size = snprintf(text, sizeof text, "retry: %u\n\n", RETRY_MS + 7 * n++ % BACKOFF_MS);
+        int size = snprintf(text, sizeof text, "retry: %u\n\n", retry_ms + 7 * n++ % BACKOFF_MS);
         struct chunk *chunk = chunk_new(text, (size_t)size);
 
         if (chunk) {

@@ -116,6 +116,9 @@ struct streams {
 };
 
 /* stream.c */
+/* It has all it needs: from now on it is one of the streams. */
+void stream_begin(struct stream *stream);
+void stream_rights_changed(struct hanger *hanger, bool rights);
 void stream_end(struct stream *stream, const char *why);
 
 /* stream_out.c */

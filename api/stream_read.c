@@ -203,10 +203,11 @@ static void reader_free(struct reader *reader)
     free(reader);
 }
 
+/* Not one that waits for a slow stream. */
 static struct reader *find(struct streams *streams, const char *share, const char *place, const struct reader *other)
 {
     for (struct reader *reader = *bucket_of(streams, share); reader; reader = reader->next)
-        if (reader != other && !strcmp(reader->place, place) && !strcmp(reader->share, share))
+        if (reader != other && may_read(reader) && !strcmp(reader->place, place) && !strcmp(reader->share, share))
             return reader;
     return NULL;
 }
@@ -351,17 +352,15 @@ static void end_all_of(struct reader *reader, const char *why)
     }
 }
 
-/* Every stream gets the same text. */
-static void hand_out(struct reader *reader, struct chunk *chunk, unsigned n_events)
+/* Every stream gets the same text. `moved`: the place is another, even if there was nothing to show. */
+static void hand_out(struct reader *reader, struct chunk *chunk, unsigned n_events, bool moved)
 {
     for (struct stream *stream = reader->first, *next; stream; stream = next) {
         next = stream->next_read;
         stream->n_events += n_events;
-        stream->moved = stream->moved || !chunk->size;
-        if (chunk->size) {
-            stream->moved = false;
+        stream->moved = (stream->moved || moved) && !chunk->size;
+        if (chunk->size)
             stream_push(stream, chunk);
-        }
         if (!stream->ended && reader->n > 1 && stream->queued > STREAM_QUEUE_HIGH)
             go_alone(stream);
     }
@@ -413,7 +412,7 @@ static void take_page(struct reader *reader, const struct voice *voice, const PG
     int last = PQntuples(result) - 1;
     const char *code = last < 0 ? "internal" : answer_text(result, last, "_code");
     const char *place = last < 0 ? NULL : answer_text(result, last, "_cursor");
-    bool reset = code && !strcmp(code, "cursor_reset");
+    bool reset = code && !strcmp(code, "cursor_reset"), moved;
     struct chunk *chunk;
 
     if (code && !reset) {
@@ -427,9 +426,10 @@ static void take_page(struct reader *reader, const struct voice *voice, const PG
         return;
     }
     reader->woken = reader->woken || answer_flag(result, last, "_more");
+    moved = strcmp(reader->place, place) != 0;
     snprintf(reader->place, sizeof reader->place, "%s", place);
     hold(reader);
-    hand_out(reader, chunk, (unsigned)last);
+    hand_out(reader, chunk, (unsigned)last, moved);
     chunk_free(chunk);
     if (!let_go(reader))
         return;

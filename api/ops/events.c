@@ -42,6 +42,15 @@ static void begun(struct db_call *call)
         request_refuse(request, "unavailable");
 }
 
+/* Another instance has room, or this one when it is back. EventSource takes a refusal for the last word: so it is a
+ * stream that ends at once. */
+static void answer_later(struct request *request)
+{
+    const char *text = arena_printf(request->arena, "retry: %u\n\n", request->worker->service->config->stream_retry_ms);
+
+    request_answer(request, 200, "text/event-stream", text ? text : "", text ? strlen(text) : 0);
+}
+
 void events_stream(struct request *request)
 {
     const struct worker *worker = request->worker;
@@ -51,7 +60,11 @@ void events_stream(struct request *request)
     const char *pointer;
     const char *id = last_id(request, &pointer);
 
-    if (streams_full(worker->streams) || atomic_load_explicit(&worker->service->draining, memory_order_relaxed)) {
+    if (atomic_load_explicit(&worker->service->draining, memory_order_relaxed)) {
+        answer_later(request);
+        return;
+    }
+    if (streams_full(worker->streams)) {
         request_refuse(request, "unavailable");
         return;
     }

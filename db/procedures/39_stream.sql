@@ -1,17 +1,22 @@
 -- The stream of events: the feed of the street, as far as it is in sight, behind a place.
 
+CREATE FUNCTION names_digest(p_names text[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_names IS NULL THEN '-' ELSE md5((SELECT coalesce(string_agg(n, ',' ORDER BY n), '') FROM unnest(p_names) AS n)) END;
+COMMENT ON FUNCTION names_digest(text[]) IS 'The same for the same names in any order';
+
 -- Who have the same class read the same of every event, so that one reading serves them all. Nothing of the person shows in
 -- what the whole street or an organisation sees: stream_me takes the person out, so that it cannot.
 CREATE FUNCTION stream_class(p_me actor) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    v_areas text := md5(concat_ws(E'\x1f', array_to_string(p_me.scope, ','), p_me.scope IS NULL));
+    v_scope text := names_digest(p_me.scope);
 BEGIN
     IF sees_all(p_me) THEN
-        RETURN concat_ws(' ', 'street', 'auditor' = ANY (p_me.roles), p_me.roles && '{dispatcher,leader,supervisor}', v_areas);
+        RETURN concat_ws(' ', 'street', 'auditor' = ANY (p_me.roles), p_me.roles && '{dispatcher,leader,supervisor}', v_scope);
     ELSIF p_me.roles = '{department}' THEN
-        RETURN concat_ws(' ', 'organisation', p_me.org, v_areas);
+        RETURN concat_ws(' ', 'organisation', coalesce(p_me.org, '-'), v_scope);
     END IF;
-    RETURN concat_ws(' ', 'person', p_me.subject, md5(p_me::text));
+    RETURN concat_ws(' ', 'person', p_me.person_id, array_to_string(p_me.roles, ','), coalesce(p_me.org, '-'), v_scope,
+        names_digest(p_me.areas), names_digest(p_me.grids), names_digest(p_me.grid_communities), p_me.subject);
 END $$;
 COMMENT ON FUNCTION stream_class(actor) IS 'The same for all who read the same of every event';
 

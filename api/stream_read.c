@@ -77,6 +77,7 @@ static struct query *query_new(struct streams *streams, struct voice *voice, con
     if (!query)
         return NULL;
     query->streams = streams;
+    query->begun_ms = streams->now_ms;
     query->voice = voice;
     voice->refs++;
     memcpy(query->values, voice->values, voice->n * sizeof(char *));
@@ -415,6 +416,8 @@ static void take_page(struct reader *reader, const struct voice *voice, const PG
     bool reset = code && !strcmp(code, "cursor_reset"), moved;
     struct chunk *chunk;
 
+    if (!place && last > 0)
+        place = answer_text(result, last - 1, "_cursor");
     if (code && !reset) {
         end_voice(reader, voice, code);
         return;
@@ -439,11 +442,22 @@ static void take_page(struct reader *reader, const struct voice *voice, const PG
         find_company(reader);
 }
 
+/* Who streams hears a little later when there is much to do; who writes does not. */
+static void yield(struct streams *streams, const struct query *query)
+{
+    uint64_t now_ms = streams->worker->now_ms;
+
+    if (streams->worker->db && db_waiting(streams->worker->db))
+        streams->rest_ms = now_ms + (now_ms - query->begun_ms) * STREAM_YIELD;
+}
+
 static void page_read(struct db_call *call)
 {
     struct query *query = call->context;
     struct streams *streams = query->streams;
     struct reader *reader = query->reader;
+
+    yield(streams, query);
 
     if (reader)
         reader->query = NULL;
@@ -544,7 +558,7 @@ void streams_read(struct streams *streams)
         if (!stream->ended)
             run_check(stream);
     }
-    while (streams->first_due && streams->n_queries < STREAM_READS) {
+    while (streams->first_due && streams->n_queries < STREAM_READS && streams->now_ms >= streams->rest_ms) {
         struct reader *reader = streams->first_due;
 
         streams->first_due = reader->next_due;

@@ -81,47 +81,52 @@ BEGIN
 END $$;
 
 -- Looks at c_most places at a time: whoever sees little of a long feed must not keep others waiting. The last row says how
--- far it looked, and whether there is more.
+-- far it looked (NULL: to the last that is shown), and whether there is more. One plan is made and kept: planning takes
+-- longer than a look at a feed where nothing is new.
 CREATE FUNCTION stream_page(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_type text[], p_case uuid[], p_ticket uuid[], p_cursor text, p_limit integer)
-RETURNS SETOF stream_item LANGUAGE plpgsql STABLE AS $$
+RETURNS SETOF stream_item LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     c_most CONSTANT integer := 2000;
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
-    v_era text := feed_era(p_tenant);
-    v_last bigint := feed_last(p_tenant);
-    v_mode feed_mode := feed_mode(p_tenant, NULL, p_cursor);
-    v_upto bigint := least(v_last, v_mode.after + c_most);
-    v_shown integer := 0;
-    r stream_item;
+    v_place text[] := string_to_array(p_cursor, '|');
+    v_after bigint := v_place[3];
+    v_upto bigint;
+    v_shown bigint;
+    f feed_positions;
 BEGIN
     IF v_me.refusal IS NOT NULL THEN
         RETURN NEXT stream_rest(v_me.refusal, NULL, false);
         RETURN;
-    ELSIF v_mode.refusal IS NOT NULL OR v_mode.after < feed_floor(p_tenant) THEN
-        RETURN NEXT stream_rest('cursor_reset', feed_place(v_era, v_last), false);
+    END IF;
+    SELECT * INTO f FROM feed_positions x WHERE x.tenant = p_tenant;
+    f.era := coalesce(f.era, '');
+    f.last_position := coalesce(f.last_position, 0);
+    IF v_after = f.last_position AND v_place[2] = f.era THEN
+        RETURN NEXT stream_rest(NULL, p_cursor, false);
+        RETURN;
+    ELSIF feed_holds(p_tenant, v_place[2], v_after) IS NOT TRUE OR v_after < feed_floor(p_tenant) THEN
+        RETURN NEXT stream_rest('cursor_reset', feed_place(f.era, f.last_position), false);
         RETURN;
     END IF;
     v_me := stream_me(v_me);
-    FOR r IN
-        SELECT NULL, true, feed_place(v_era, f.position), NULL, v.id, v.seq, v.case_id, v.ticket_id, v.request_id, v.action,
-            v."from", v."to", v.round, v.at, v.actor__kind, v.actor__id, v.actor__name, v.role, v.visibility, v.note, v.data
-        FROM feed f
-        JOIN cases c ON c.tenant = f.tenant AND c.id = f.case_id
-        JOIN case_events e ON e.tenant = f.tenant AND e.case_id = f.case_id AND e.seq = f.event_seq
-        LEFT JOIN tickets t ON t.tenant = f.tenant AND t.id = f.ticket_id
-        CROSS JOIN LATERAL event_view(v_me, e, coalesce(sees_reporter(v_me, c), false), tickets_in_sight(v_me, c),
-            cardinality(c.reporters) > 1) AS v
-        WHERE f.tenant = p_tenant AND f.position > v_mode.after AND f.position <= v_upto
-            AND (p_type IS NULL OR e.action = ANY (p_type)) AND (p_case IS NULL OR f.case_id = ANY (p_case))
-            AND (p_ticket IS NULL OR f.ticket_id = ANY (p_ticket)) AND stream_shows(v_me, c, e, t)
-        ORDER BY f.position LIMIT p_limit
-    LOOP
-        v_shown := v_shown + 1;
-        RETURN NEXT r;
-    END LOOP;
-    RETURN NEXT stream_rest(NULL, CASE WHEN v_shown = p_limit THEN r._cursor ELSE feed_place(v_era, v_upto) END,
-        v_shown = p_limit OR v_upto < v_last);
+    v_upto := least(f.last_position, v_after + c_most);
+    RETURN QUERY
+    SELECT NULL::text, true, feed_place(f.era, x.position), NULL::boolean, v.id, v.seq, v.case_id, v.ticket_id, v.request_id,
+        v.action, v."from", v."to", v.round, v.at, v.actor__kind, v.actor__id, v.actor__name, v.role, v.visibility, v.note, v.data
+    FROM feed x
+    JOIN cases c ON c.tenant = x.tenant AND c.id = x.case_id
+    JOIN case_events e ON e.tenant = x.tenant AND e.case_id = x.case_id AND e.seq = x.event_seq
+    LEFT JOIN tickets t ON t.tenant = x.tenant AND t.id = x.ticket_id
+    CROSS JOIN LATERAL event_view(v_me, e, coalesce(sees_reporter(v_me, c), false), tickets_in_sight(v_me, c),
+        cardinality(c.reporters) > 1) AS v
+    WHERE x.tenant = p_tenant AND x.position > v_after AND x.position <= v_upto
+        AND (p_type IS NULL OR e.action = ANY (p_type)) AND (p_case IS NULL OR x.case_id = ANY (p_case))
+        AND (p_ticket IS NULL OR x.ticket_id = ANY (p_ticket)) AND stream_shows(v_me, c, e, t)
+    ORDER BY x.position LIMIT p_limit;
+    GET DIAGNOSTICS v_shown = ROW_COUNT;
+    RETURN NEXT stream_rest(NULL, CASE WHEN v_shown < p_limit THEN feed_place(f.era, v_upto) END,
+        v_shown = p_limit OR v_upto < f.last_position);
 END $$;
 COMMENT ON FUNCTION stream_page(text, text, text[], text[], text, text[], text[], uuid[], uuid[], text, integer) IS
     'events.stream: what is behind a place';

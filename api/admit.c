@@ -146,6 +146,7 @@ static const char *check_token(struct request *request)
         return "invalid_token";
     }
     request->actor = actor_copy(request->arena, actor);
+    request->headers.values[HEADER_AUTHORIZATION] = NULL;
     return request->actor ? NULL : "unavailable";
 }
 

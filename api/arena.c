@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The first block holds most requests whole; with it the arena itself is one malloc. */
-enum { FIRST_BLOCK = 5 * 1024, NEXT_BLOCK = 16 * 1024 };
+enum { FIRST_BLOCK = 4 * 1024, NEXT_BLOCK = 16 * 1024 };
 
 struct block {
     struct block *next;

@@ -86,6 +86,8 @@ static void keep(struct headers *headers, struct arena *arena, int index, const 
     }
     if (*place)
         *place = arena_printf(arena, "%s, %.*s", *place, (int)size, value);
+    else if (index == HEADER_AUTHORIZATION && !value[size])
+        *place = value;
     else
         *place = arena_strndup(arena, value, size);
     if (!*place)

@@ -74,7 +74,8 @@ struct headers {
 void guard_neighbours(struct headers *headers, const char *name, size_t name_size, const char *value,
                       size_t value_size);
 
-/* Takes one line. Names and values may lie in the connection's memory; what is kept is copied. */
+/* Takes one line. Names and values may lie in the connection's memory; what is kept is copied. But not a token: it is
+ * looked at at once and then forgotten, and thousands of them would hang about in waiting requests. */
 void guard_header(struct headers *headers, struct arena *arena, const char *name, size_t name_size, const char *value,
                   size_t value_size);
 

@@ -40,9 +40,18 @@ void perform_over(struct request *request)
     request_finish(request);
 }
 
+/* All that a statement took from the arena; what it answered stays in the reply, but for the address of what comes
+ * next. */
+static void forget_statement(struct request *request)
+{
+    db_call_clear(&request->call);
+    request->reply.link = NULL;
+    arena_rewind(request->arena, &request->mark);
+}
+
 void perform_again(struct request *request)
 {
-    request->reply.link = NULL;
+    forget_statement(request);
     request->deadline_ms = request->worker->now_ms + request->worker->service->config->request_timeout_ms;
     run(request, listed);
 }
@@ -77,23 +86,55 @@ static void listed(struct db_call *call)
         request_finish(request);
 }
 
-/* Which keys would wake this caller. Nobody who waits for work has none, and is answered at once. */
+/* Which keys would wake this caller. Then it looks again, for something may have happened in between; without a key or
+ * room that is the answer. */
 static void keyed(struct db_call *call)
 {
     struct request *request = call->context;
-    const char *applied;
 
     if (call->outcome != DB_OK) {
         request_refuse_outcome(request, call);
         return;
     }
-    applied = arena_printf(request->arena, "wait=%u", request->wait_s);
+    arena_rewind(request->arena, &request->mark);
     if (!wait_register(request, call->result)) {
         run(request, done);
         return;
     }
-    request->reply.preference_applied = applied;
+    request->mark = arena_mark(request->arena);
     run(request, listed);
+}
+
+static void looked(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    if (call->outcome != DB_OK) {
+        request_refuse_outcome(request, call);
+    } else if (answer_fill(request, call->result) == ANSWER_FULL) {
+        request_finish(request);
+    } else {
+        forget_statement(request);
+        request_query(request, "people.wake_keys", /* values= */ NULL, keyed);
+    }
+}
+
+/* Staff do; residents and clients ask, and are answered at once. */
+static bool may_wait(const struct request *request)
+{
+    bool staff = false;
+
+    for (size_t i = 0; i < contract.n_roles && i < 32; i++)
+        staff = staff || ((request->actor->roles & 1u << i) && strcmp(contract.roles[i], "citizen") != 0 &&
+                          strcmp(contract.roles[i], "client") != 0);
+    return staff && !atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed);
+}
+
+static void run_waiting(struct request *request)
+{
+    request->reply.preference_applied = arena_printf(request->arena, "wait=%u", request->wait_s);
+    request->mark = arena_mark(request->arena);
+    run(request, looked);
 }
 
 /* The body is wrong, but 403 comes first: does the database know this person, and let it do such things? */
@@ -132,8 +173,8 @@ void perform(struct request *request)
         request->body_end(request);
     else if (operation->function)
         operation->function(request);
-    else if (request->wait_s && !atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed))
-        request_query(request, "people.wake_keys", /* values= */ NULL, keyed);
+    else if (request->wait_s && may_wait(request))
+        run_waiting(request);
     else
         run(request, done);
 }

@@ -7,7 +7,7 @@
 #include "worker.h"
 
 /* At the same time: whoever is woken with thousands must not push aside those who ask. */
-enum { MARGIN_MS = 150, MAX_RUNNING = 32 };
+enum { MARGIN_MS = 150, MAX_RUNNING = 32, MAX_RUNNING_BUSY = 4 };
 
 /* FIRST: its statement was sent before it hung. */
 enum waiter_state { WAITER_FIRST, WAITER_ASLEEP, WAITER_READY, WAITER_RUNNING };
@@ -18,7 +18,6 @@ struct waiter {
     struct waiter *next_ready, *previous_ready;
     struct waiters *waiters;
     struct request *request;
-    struct arena_mark mark; /* all that a run needs comes behind it, and goes with the next run */
     uint64_t deadline_ms;
     enum waiter_state state;
     bool woken; /* something happened while its statement ran */
@@ -125,7 +124,6 @@ bool wait_register(struct request *request, const PGresult *keys)
         return false;
     list_in(waiter);
     request->waiter = waiter;
-    waiter->mark = arena_mark(request->arena);
     return true;
 }
 
@@ -164,13 +162,14 @@ void wait_end(struct request *request)
         waiter->waiters->over(request);
 }
 
-void waiters_run(struct waiters *waiters)
+void waiters_run(struct waiters *waiters, bool busy)
 {
-    while (waiters->first_ready && waiters->n_running < MAX_RUNNING) {
+    unsigned most = busy ? MAX_RUNNING_BUSY : MAX_RUNNING;
+
+    while (waiters->first_ready && waiters->n_running < most) {
         struct waiter *waiter = waiters->first_ready;
 
         enter(waiter, WAITER_RUNNING);
-        arena_rewind(waiter->request->arena, &waiter->mark);
         waiters->again(waiter->request);
     }
 }

@@ -12,8 +12,7 @@ struct waiters;
 struct waiter;
 
 /* NULL when memory is out. At most `limit` wait at the same time; the next is answered at once. `again` is to run the
- * request's statement another time (what the last run took from the arena is gone by then), `over` to answer with what
- * it found. */
+ * request's statement another time, `over` to answer with what the last run found. */
 struct waiters *waiters_new(struct hooks *hooks, unsigned limit, void (*again)(struct request *request),
                             void (*over)(struct request *request));
 struct waiters *waiters_free(struct waiters *waiters);
@@ -30,8 +29,9 @@ void wait_leave(struct request *request);
 /* No more waiting for this one. */
 void wait_end(struct request *request);
 
-/* Runs those that were woken, a few at a time; to be called once a turn. */
-void waiters_run(struct waiters *waiters);
+/* Runs those that were woken, a few at a time, and fewer while others wait for the database; to be called once a turn.
+ */
+void waiters_run(struct waiters *waiters, bool busy);
 void waiters_end_all(struct waiters *waiters);
 /* Ends waits whose time is up. Returns milliseconds to the next, at most `most`. */
 int waiters_tick(struct waiters *waiters, uint64_t now_ms, int most);

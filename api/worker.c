@@ -279,7 +279,7 @@ static int tick(struct worker *worker)
 
     worker->now_ms = worker_clock_ms();
     timeout = waiters_tick(worker->waiters, worker->now_ms, timeout);
-    waiters_run(worker->waiters);
+    waiters_run(worker->waiters, db_waiting(worker->db) > 0);
     timeout = connections_tick(worker, timeout);
     timeout = streams_turn(worker->streams, worker->now_ms, timeout);
     db_flush(worker->db);

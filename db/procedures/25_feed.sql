@@ -309,10 +309,10 @@ CREATE FUNCTION feed_floor(p_tenant text) RETURNS bigint LANGUAGE sql STABLE
 RETURN coalesce((SELECT min(f.position) - 1 FROM feed f WHERE f.tenant = p_tenant), feed_last(p_tenant));
 
 -- updated_after: before the first position whose event is at most 5 minutes older. May repeat, never skips: what was swept
--- counts as long as it could be meant.
+-- counts as long as it could be meant, and a clock that is fast counts as ours.
 CREATE FUNCTION feed_start(p_tenant text, p_after timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    v_from timestamptz := p_after - interval '5 minutes';
+    v_from timestamptz := least(p_after, clock_timestamp()) - interval '5 minutes';
     v_mark bigint := (
         SELECT m.position FROM feed_marks m WHERE m.tenant = p_tenant AND m.latest_at >= v_from
         ORDER BY m.latest_at, m.position LIMIT 1);

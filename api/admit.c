@@ -7,7 +7,9 @@
 #include <time.h>
 
 #include "cors.h"
+#include "form_upload.h"
 #include "negotiate.h"
+#include "ops/ops.h"
 #include "router.h"
 #include "text.h"
 #include "worker.h"
@@ -79,7 +81,9 @@ static const char *check_framing(struct request *request, const char *version)
 
 size_t admit_max_body(const struct request *request)
 {
-    return request->operation ? request->operation->max_body : DEFAULT_MAX_BODY;
+    if (!request->operation)
+        return DEFAULT_MAX_BODY;
+    return form_upload_is_meant(request) ? request->operation->max_upload : request->operation->max_body;
 }
 
 /* What the contract lists, whatever parameters stand behind it. */
@@ -91,6 +95,12 @@ static bool is_media_type(const struct operation *operation, const char *type)
         if (type && text_equal(type, size, operation->media_types[i]))
             return true;
     return false;
+}
+
+/* The type that the operation reads. */
+static bool is_wanted(const struct operation *operation, const char *type)
+{
+    return operation->raw_body || operation->form ? is_media_type(operation, type) : negotiate_is_json(type);
 }
 
 static const char *check_body(const struct request *request)
@@ -105,21 +115,66 @@ static const char *check_body(const struct request *request)
         return NULL;
     if (coding && strcasecmp(coding, "identity") != 0)
         return "unsupported_media_type";
-    if (operation->raw_body ? !is_media_type(operation, type) : !negotiate_is_json(type))
+    if (!is_wanted(operation, type))
         return "unsupported_media_type";
     return NULL;
 }
 
+/* A path that is none of ours, or no path at all, is answered in the manner of the operations under the same first
+ * segment. */
+static enum manner manner_of(const struct request *request, const char *path)
+{
+    size_t size = *path == '/' ? strcspn(path + 1, "/?") : 0;
+
+    if (request->operation)
+        return request->operation->manner;
+    for (size_t i = 0; size && i < contract.n_operations; i++) {
+        const struct operation *operation = &contract.operations[i];
+
+        if (!strncmp(operation->path + 1, path + 1, size) && operation->path[1 + size] == '/')
+            return operation->manner;
+    }
+    return MANNER_OWN;
+}
+
+/* GeoReport v2: XML is the form that every server has, so it is what a path without a suffix gets its refusal in. */
+static void take_manner(struct request *request)
+{
+    const char *path = request->parts.path ? request->parts.path : request->target;
+    size_t size = strcspn(path, "?");
+
+    request->manner = manner_of(request, path);
+    request->xml =
+        request->manner == MANNER_OPEN311 && (size < strlen(".json") || memcmp(path + size - 5, ".json", 5) != 0);
+}
+
+/* In what form the path asks for the reply: its last parameter. */
+static void take_suffix(struct request *request)
+{
+    const struct operation *operation = request->operation;
+    const char *last = NULL;
+
+    for (size_t i = 0; i < MAX_PATH_VALUES && request->path_values[i]; i++)
+        last = request->path_values[i];
+    for (size_t i = 0; operation && last && i < operation->n_suffixes; i++)
+        if (!strcmp(operation->suffixes[i].value, last))
+            request->suffix = &operation->suffixes[i];
+    if (request->suffix)
+        request->xml = strstr(request->suffix->media_type, "xml") != NULL;
+}
+
 static const char *check_route(struct request *request, enum route route)
 {
-    if (route == ROUTE_NO_PATH)
+    if (route == ROUTE_NO_PATH || (route == ROUTE_FOUND && request->operation->n_suffixes && !request->suffix))
         return "no_such_route";
     if (route == ROUTE_NO_METHOD)
         return "method_not_allowed";
     if (request->operation->streams)
         return negotiate_accepts(request->headers.values[HEADER_ACCEPT], "text", "event-stream") ? NULL
                                                                                                  : "not_acceptable";
-    if (request->operation->encoder &&
+    if (request->operation->exports)
+        return exports_accepted(request) ? NULL : "not_acceptable";
+    if (request->operation->encoder && request->manner == MANNER_OWN &&
         !negotiate_accepts(request->headers.values[HEADER_ACCEPT], "application", "json"))
         return "not_acceptable";
     return NULL;
@@ -158,18 +213,33 @@ bool admit_is_citizen(const struct actor *actor)
     return false;
 }
 
+/* A machine is let in by its scopes alone, whatever roles its token has beside; a person by roles alone. The database
+ * asks the same once more, of what the client may by now. */
+bool admit_lets_in(const struct actor *actor, const struct operation *operation)
+{
+    uint32_t both = actor->roles & operation->roles;
+
+    return actor->roles & contract.machine ? both & contract.scopes : both & ~contract.scopes;
+}
+
+static struct rates *rates_of(const struct worker *worker, const struct actor *actor)
+{
+    return actor->roles & contract.machine ? worker->client_rates : admit_is_citizen(actor) ? worker->rates : NULL;
+}
+
 static const char *check_actor(struct request *request)
 {
     const struct operation *operation = request->operation;
-    const char *code = operation->is_public ? NULL : check_token(request);
+    const char *code = operation->is_public || operation->gate ? NULL : check_token(request);
     const struct actor *actor = request->actor;
+    struct rates *rates;
 
     if (code || !actor)
         return code;
-    if (!(actor->roles & operation->roles))
+    if (!admit_lets_in(actor, operation))
         return "insufficient_role";
-    if (admit_is_citizen(actor) &&
-        !rates_take(request->worker->rates, actor->tenant, actor->subject, request->worker->now_ms))
+    rates = rates_of(request->worker, actor);
+    if (rates && !rates_take(rates, actor->tenant, actor->subject, request->worker->now_ms))
         return "rate_limited";
     return NULL;
 }
@@ -189,6 +259,7 @@ const char *admit(struct request *request, const char *method, const char *versi
     request->method = arena_strdup(request->arena, method);
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, take_header, request);
     take_context(request);
+    take_manner(request);
     *ret_close = true;
     code = !request->method ? "unavailable" : text_is_token(method, strlen(method)) ? NULL : "bad_header";
     if (!code)
@@ -201,8 +272,10 @@ const char *admit(struct request *request, const char *method, const char *versi
         answer_options(request);
         return NULL;
     }
-    route = router_find(request->worker->service->router, method, request->parts.segments, request->parts.n_segments,
-                        &request->operation, &request->reply.allow, request->path_values);
+    route = router_find(request->worker->service->router, request->arena, method, request->parts.segments,
+                        request->parts.n_segments, &request->operation, &request->reply.allow, request->path_values);
+    take_manner(request);
+    take_suffix(request);
     code = check_body(request);
     if (!code && route == ROUTE_NO_METHOD && !strcmp(method, "OPTIONS")) {
         answer_options(request);

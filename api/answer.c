@@ -1,16 +1,19 @@
 /* answer.c — a statement's rows become the reply. */
 #include "answer.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cursor.h"
+#include "encode_xml.h"
 #include "etag.h"
+#include "names.h"
 #include "problem.h"
 #include "worker.h"
 
-enum { MAX_TOTAL = 10000, JSONB_OID = 3802 };
+enum { MAX_TOTAL = 10000, JSONB_OID = 3802, NAMES_REST_MS = 1000 };
 
 /* Binary columns: texts come as they are, integers and flags in network order. -1: the statement has no such column. */
 static const char *text_at(const PGresult *result, int row, int column)
@@ -90,36 +93,106 @@ static void refuse_internal(struct request *request, const char *note)
     problem_fill(request, "internal", /* detail= */ NULL, 0, /* pointer= */ NULL);
 }
 
-static void fill_object(struct request *request, const struct binding *binding, const PGresult *result)
+struct encoding answer_encoding(const struct request *request, const PGresult *result)
+{
+    const struct worker *worker = request->worker;
+    const struct binding *binding = worker->service->bindings[request->operation->index];
+
+    return (struct encoding){
+        .zone = worker->zone,
+        .offers = worker->service->offers,
+        .street = binding->has_names ? names_of(worker->names, request->actor->tenant) : NULL,
+        .masked = flag_at(result, 0, binding->masked, false),
+        .keys_do = request->named,
+    };
+}
+
+/* What is written into the street's rows by hand has no edition: its keys are looked for anew, but not all the time. */
+bool answer_wants_names(const struct request *request, int r)
+{
+    const struct street *street = names_of(request->worker->names, request->actor->tenant);
+
+    return r == -ENOKEY && (!street || request->worker->now_ms > street_learnt_ms(street) + NAMES_REST_MS);
+}
+
+/* Rows by `encode`; where a key has no name and asking for it would not help, once more with the key itself. */
+static int encode_all(struct request *request, const struct binding *binding, const PGresult *result,
+                      int (*encode)(struct request *request, const struct binding *binding, const PGresult *result,
+                                    const struct encoding *encoding, void *context),
+                      void *context)
+{
+    struct encoding encoding = answer_encoding(request, result);
+    int r = encode(request, binding, result, &encoding, context);
+
+    if (r != -ENOKEY || answer_wants_names(request, r))
+        return r;
+    encoding.keys_do = true;
+    return encode(request, binding, result, &encoding, context);
+}
+
+/* Where the path says in what form, the type says its encoding too: both as GeoReport v2 writes them. */
+static const char *content_type_of(const struct request *request)
+{
+    if (!request->suffix)
+        return "application/json";
+    return request->xml ? "text/xml; charset=utf-8" : "application/json; charset=utf-8";
+}
+
+static int add_row(struct request *request, const struct binding *binding, const PGresult *result, int row,
+                   const struct encoding *encoding, const struct xml_element *element)
+{
+    struct buffer *body = &request->reply.body;
+
+    return request->xml ? encode_xml_row(binding, result, row, encoding, element->name, body)
+                        : encode_row(binding, result, row, encoding, body);
+}
+
+static int encode_object(struct request *request, const struct binding *binding, const PGresult *result,
+                         const struct encoding *encoding, void *context)
+{
+    (void)context;
+    request->reply.body.size = 0;
+    if (request->xml)
+        buffer_add_text(&request->reply.body, XML_DECLARATION);
+    return add_row(request, binding, result, 0, encoding, request->operation->encoder->element);
+}
+
+static enum answered fill_object(struct request *request, const struct binding *binding, const PGresult *result)
 {
     struct reply *reply = &request->reply;
     const char *location = text_at(result, 0, binding->location);
+    int r;
 
     reply->status = request->operation->status;
-    reply->content_type = "application/json";
+    reply->content_type = content_type_of(request);
     reply->replayed = flag_at(result, 0, binding->replayed, false);
     reply->location = location ? arena_strdup(request->arena, location) : NULL;
     if (!request->operation->encoder)
-        return;
-    if (encode_row(binding, result, 0, request->worker->zone, &reply->body)) {
+        return ANSWER_FULL;
+    r = encode_all(request, binding, result, encode_object, /* context= */ NULL);
+    if (r == -ENOKEY)
+        return ANSWER_WANTS_NAMES;
+    if (r) {
         refuse_internal(request, "a row does not fit its reply schema");
-        return;
+        return ANSWER_FULL;
     }
     if (binding->version >= 0)
         reply->etag =
             etag_make(request->arena, integer_at(result, 0, binding->version, 0), reply->body.data, reply->body.size);
     else if (!request->operation->personal)
         reply->etag = etag_make(request->arena, /* version= */ -1, reply->body.data, reply->body.size);
+    return ANSWER_FULL;
 }
 
-static void answer_object(struct request *request, const struct binding *binding, const PGresult *result)
+static enum answered answer_object(struct request *request, const struct binding *binding, const PGresult *result)
 {
     if (!PQntuples(result))
         problem_fill(request, "not_found", /* detail= */ NULL, 0, /* pointer= */ NULL);
     else if (text_at(result, 0, binding->code))
         refuse(request, result, 0);
     else
-        fill_object(request, binding, result);
+        return fill_object(request, binding, result);
+    return ANSWER_FULL;
 }
 
 /* A list while it is written: one pass over the rows. */
@@ -131,11 +204,16 @@ struct page {
     int64_t total;       /* -1: not counted */
 };
 
-static int add_rows(struct request *request, const struct binding *binding, const PGresult *result, struct page *page)
+static int add_rows(struct request *request, const struct binding *binding, const PGresult *result,
+                    const struct encoding *encoding, void *context)
 {
     struct buffer *body = &request->reply.body;
+    struct page *page = context;
     int r = 0;
 
+    *page = (struct page){.total = -1};
+    body->size = 0;
+    buffer_add_text(body, "{\"items\":[");
     for (int row = 0; row < PQntuples(result) && !r; row++) {
         const char *cursor = text_at(result, row, binding->cursor);
 
@@ -149,7 +227,7 @@ static int add_rows(struct request *request, const struct binding *binding, cons
             continue;
         if (page->shown++)
             buffer_add_text(body, ",");
-        r = encode_row(binding, result, row, request->worker->zone, body);
+        r = encode_row(binding, result, row, encoding, body);
         page->last = cursor;
     }
     return r;
@@ -227,7 +305,8 @@ static void add_total(struct request *request, const struct page *page)
 static enum answered answer_list(struct request *request, const struct binding *binding, const PGresult *result)
 {
     struct reply *reply = &request->reply;
-    struct page page = {.total = -1};
+    struct page page;
+    int r;
 
     if (PQntuples(result) && text_at(result, 0, binding->code)) {
         refuse(request, result, 0);
@@ -235,10 +314,11 @@ static enum answered answer_list(struct request *request, const struct binding *
     }
     reply->status = request->operation->status;
     reply->content_type = "application/json";
-    reply->body.size = 0;
     reply->link = NULL;
-    buffer_add_text(&reply->body, "{\"items\":[");
-    if (add_rows(request, binding, result, &page)) {
+    r = encode_all(request, binding, result, add_rows, &page);
+    if (r == -ENOKEY)
+        return ANSWER_WANTS_NAMES;
+    if (r) {
         refuse_internal(request, "a row does not fit its reply schema");
         return ANSWER_FULL;
     }
@@ -251,13 +331,80 @@ static enum answered answer_list(struct request *request, const struct binding *
     return page.shown ? ANSWER_FULL : ANSWER_EMPTY_LIST;
 }
 
+int64_t answer_edition(const struct request *request, const PGresult *result)
+{
+    const struct binding *binding = request->worker->service->bindings[request->operation->index];
+
+    if (!binding->has_names || !PQntuples(result))
+        return 0;
+    return integer_at(result, 0, binding->names, 0);
+}
+
+/* Rows without an edition are a refusal, or none. */
+bool answer_has_edition(const struct request *request, const PGresult *result)
+{
+    int64_t edition = answer_edition(request, result);
+    const struct street *street = edition ? names_of(request->worker->names, request->actor->tenant) : NULL;
+
+    return !edition || request->named || (street && street_edition(street) == edition);
+}
+
+static int encode_array(struct request *request, const struct binding *binding, const PGresult *result,
+                        const struct encoding *encoding, void *context)
+{
+    const struct xml_element *element = request->operation->encoder->element;
+    struct buffer *body = &request->reply.body;
+    int r = 0;
+
+    (void)context;
+    body->size = 0;
+    buffer_add_text(body, request->xml ? XML_DECLARATION : "[");
+    if (request->xml)
+        xml_open(body, element->name);
+    for (int row = 0; row < PQntuples(result) && !r; row++) {
+        buffer_add_text(body, row && !request->xml ? "," : "");
+        r = add_row(request, binding, result, row, encoding, request->xml ? element->item : NULL);
+    }
+    if (request->xml)
+        xml_close(body, element->name);
+    else
+        buffer_add_text(body, "]");
+    return r;
+}
+
+/* A plain array of rows, or their elements inside one. */
+static enum answered answer_array(struct request *request, const struct binding *binding, const PGresult *result)
+{
+    struct reply *reply = &request->reply;
+    int r;
+
+    if (PQntuples(result) && text_at(result, 0, binding->code)) {
+        refuse(request, result, 0);
+        return ANSWER_FULL;
+    }
+    reply->status = request->operation->status;
+    reply->content_type = content_type_of(request);
+    reply->replayed = flag_at(result, 0, binding->replayed, false);
+    r = encode_all(request, binding, result, encode_array, /* context= */ NULL);
+    if (r == -ENOKEY)
+        return ANSWER_WANTS_NAMES;
+    if (r)
+        refuse_internal(request, "a row does not fit its reply schema");
+    else if (!request->operation->personal)
+        reply->etag = etag_make(request->arena, /* version= */ -1, reply->body.data, reply->body.size);
+    return ANSWER_FULL;
+}
+
 enum answered answer_fill(struct request *request, const PGresult *result)
 {
     const struct operation *operation = request->operation;
     const struct binding *binding = request->worker->service->bindings[operation->index];
 
-    if (operation->encoder && operation->encoder->list)
+    if (!answer_has_edition(request, result))
+        return ANSWER_WANTS_NAMES;
+    if (operation->encoder && operation->encoder->shape == SHAPE_PAGE)
         return answer_list(request, binding, result);
-    answer_object(request, binding, result);
-    return ANSWER_FULL;
+    if (operation->encoder && operation->encoder->shape == SHAPE_ARRAY)
+        return answer_array(request, binding, result);
+    return answer_object(request, binding, result);
 }

@@ -206,6 +206,16 @@ int auth_check(struct auth *auth, const char *header, int64_t now, const struct 
     return examine_new(auth, token, digest, now, ret_actor, reterr_reason);
 }
 
+char *auth_sign(struct auth *auth, const char *kid, const json_t *claims, const char **reterr_reason)
+{
+    const struct key *key = keys_signer(auth->keys, kid, reterr_reason);
+    char *token = key ? key_sign(key, claims) : NULL;
+
+    if (key && !token)
+        *reterr_reason = "the claims could not be signed";
+    return token;
+}
+
 int auth_explain(struct auth *auth, const char *token, int64_t now,
                  void (*say)(void *context, const char *check, const char *fault), void *context)
 {

@@ -2,6 +2,7 @@
 #ifndef WHISTLED_AUTH_H
 #define WHISTLED_AUTH_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +47,10 @@ int auth_check(struct auth *auth, const char *header, int64_t now, const struct 
  * 0 when the service would take it, -EACCES when not, or -ENOMEM. */
 int auth_explain(struct auth *auth, const char *token, int64_t now,
                  void (*say)(void *context, const char *check, const char *fault), void *context);
+
+/* A token with these claims, malloc'ed, signed with a key of the folder: `kid`, or NULL for the only one that can. NULL
+ * with a sentence (static) for the log. */
+char *auth_sign(struct auth *auth, const char *kid, const json_t *claims, const char **reterr_reason);
 
 struct arena;
 struct actor *actor_copy(struct arena *arena, const struct actor *actor);

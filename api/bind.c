@@ -9,6 +9,7 @@
 #include "array.h"
 #include "etag.h"
 #include "uuid.h"
+#include "worker.h"
 
 /* Enough for any double and short for those that people write: 121.4 stays 121.4. */
 enum { REAL_DIGITS = 15 };
@@ -215,6 +216,21 @@ static struct bound bind_actor(const struct request *request, enum argument_sour
                                           : actor->areas_literal);
 }
 
+static struct bound bind_base_url(struct request *request)
+{
+    const char *url = request->worker->service->config->public_url;
+    const char *host = request->headers.values[HEADER_HOST];
+
+    return must(url[0] ? url : arena_printf(request->arena, "http://%s", host ? host : "localhost"));
+}
+
+static struct bound bind_contact(const struct request *request)
+{
+    const char *contact = request->worker->service->config->open311_contact;
+
+    return may(contact[0] ? contact : NULL);
+}
+
 static struct bound bind_one(struct request *request, const struct argument *argument)
 {
     switch (argument->source) {
@@ -248,6 +264,14 @@ static struct bound bind_one(struct request *request, const struct argument *arg
         return must(arena_printf(request->arena, "%u", request->limit + 1));
     case ARGUMENT_BODY:
         return may(request->json_text ? request->json_text : "{}");
+    case ARGUMENT_SECRET_HASH:
+        return may(request->secret_hash);
+    case ARGUMENT_KEY_HASH:
+        return may(request->key_hash);
+    case ARGUMENT_BASE_URL:
+        return bind_base_url(request);
+    case ARGUMENT_CONTACT:
+        return bind_contact(request);
     case ARGUMENT_PARAMETER:
         return bind_declared(request, argument->index);
     case ARGUMENT_FIELD:

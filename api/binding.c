@@ -105,19 +105,46 @@ static int find_column(const struct search *search, const char *name)
     return -1;
 }
 
-static int bind_nodes(const struct search *search, const struct encode_node *nodes, size_t n);
-
-static int bind_column(const struct search *search, const struct encode_node *node)
+/* The column of the property of this name beside the node. */
+static int find_beside(const struct search *search, const struct encode_node *nodes, size_t n, const char *name)
 {
-    struct binding *binding = search->binding;
-    int column = find_column(search, node->column);
-    uint32_t type;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(nodes[i].name, name) == 0 && nodes[i].kind == ENCODE_COLUMN)
+            return find_column(search, nodes[i].column);
+    return -1;
+}
 
-    if (column < 0)
-        return complain(search, "no column `%s` for the property `%s`", node->column, node->name);
-    if (search->used[column])
-        return complain(search, "the column `%s` fills two properties", node->column);
-    type = PQftype(search->description, column);
+/* Its name comes by the key beside it. */
+static int bind_name(const struct search *search, const struct encode_node *node, const struct encode_node *nodes,
+                     size_t n)
+{
+    bool party = node->names == NAMES_PARTY;
+    struct binding_slot *bound = &search->binding->bound[node->slot];
+
+    bound->how = BIND_NAME;
+    bound->column = find_beside(search, nodes, n, party ? "id" : "code");
+    bound->beside = party ? find_beside(search, nodes, n, "kind") : -1;
+    if (bound->column < 0 || (party && bound->beside < 0))
+        return complain(search, "neither a column `%s` nor a key beside it", node->column);
+    search->binding->has_names = true;
+    return 0;
+}
+
+static int bind_offers(const struct search *search, const struct encode_node *node, int column,
+                       const struct encode_node *nodes, size_t n)
+{
+    struct binding_slot *bound = &search->binding->bound[node->slot];
+
+    *bound = (struct binding_slot){
+        .how = BIND_OFFERS, .column = column, .type = PG_INT8, .beside = find_beside(search, nodes, n, "state")};
+    search->used[column] = true;
+    return bound->beside < 0 ? complain(search, "bits in `%s`, but no column `state` beside it", node->column) : 0;
+}
+
+static int bind_value(const struct search *search, const struct encode_node *node, int column)
+{
+    uint32_t type = PQftype(search->description, column);
+
     if (!column_fits(type, node->schema)) {
         const struct fit *fit = fit_of(type);
 
@@ -125,16 +152,32 @@ static int bind_column(const struct search *search, const struct encode_node *no
                         fit != NULL ? fit->name : "unknown", type, node->name);
     }
     search->used[column] = true;
-    binding->columns[node->slot] = column;
-    binding->types[node->slot] = type;
+    search->binding->bound[node->slot] =
+        (struct binding_slot){.how = BIND_VALUE, .column = column, .type = type, .beside = -1};
     return 0;
+}
+
+static int bind_column(const struct search *search, const struct encode_node *node, const struct encode_node *nodes,
+                       size_t n)
+{
+    int column = find_column(search, node->column);
+
+    if (column < 0 && node->names != NAMES_NONE)
+        return bind_name(search, node, nodes, n);
+    if (column < 0)
+        return complain(search, "no column `%s` for the property `%s`", node->column, node->name);
+    if (search->used[column])
+        return complain(search, "the column `%s` fills two properties", node->column);
+    if (node->offers != NULL && PQftype(search->description, column) == PG_INT8)
+        return bind_offers(search, node, column, nodes, n);
+    return bind_value(search, node, column);
 }
 
 static int bind_nodes(const struct search *search, const struct encode_node *nodes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         int r = nodes[i].kind == ENCODE_OBJECT ? bind_nodes(search, nodes[i].children, nodes[i].n_children)
-                                               : bind_column(search, &nodes[i]);
+                                               : bind_column(search, &nodes[i], nodes, n);
 
         if (r < 0)
             return r;
@@ -154,7 +197,8 @@ static int bind_steering(const struct search *search)
         {"_detail", PG_JSONB, PG_JSON, &b->detail},       {"_version", PG_INT8, PG_INT8, &b->version},
         {"_location", PG_TEXT, PG_VARCHAR, &b->location}, {"_cursor", PG_TEXT, PG_VARCHAR, &b->cursor},
         {"_total", PG_INT8, PG_INT8, &b->total},          {"_item", PG_BOOL, PG_BOOL, &b->item},
-        {"_replayed", PG_BOOL, PG_BOOL, &b->replayed},
+        {"_replayed", PG_BOOL, PG_BOOL, &b->replayed},    {"_names", PG_INT8, PG_INT8, &b->names},
+        {"_masked", PG_BOOL, PG_BOOL, &b->masked},
     };
 
     for (size_t i = 0; i < sizeof(steering) / sizeof(steering[0]); i++) {
@@ -165,6 +209,16 @@ static int bind_steering(const struct search *search)
         if (type != steering[i].type && type != steering[i].other_type)
             return complain(search, "the column `%s` must be %s", steering[i].name, fit_of(steering[i].type)->name);
     }
+    return 0;
+}
+
+/* An export reads on and on: its statement says which rows are items, and where the next part begins. */
+static int refuse_endless(const struct search *search)
+{
+    const struct binding *binding = search->binding;
+
+    if (binding->operation->exports && (binding->item < 0 || binding->cursor < 0))
+        return complain(search, "an export's statement has the columns `_item` and `_cursor`");
     return 0;
 }
 
@@ -184,7 +238,11 @@ static int bind(const struct search *search)
 
     if (r < 0 || encoder == NULL) /* no body: whatever the statement answers is not shown */
         return r;
-    r = bind_nodes(search, encoder->nodes, encoder->n_nodes);
+    r = refuse_endless(search);
+    if (r == 0)
+        r = bind_nodes(search, encoder->nodes, encoder->n_nodes);
+    if (r == 0 && search->binding->has_names && (search->binding->names < 0 || search->binding->masked < 0))
+        r = complain(search, "names by their keys want the columns `_names` and `_masked`");
     return r < 0 ? r : refuse_leftovers(search);
 }
 
@@ -201,9 +259,8 @@ int binding_new(const struct operation *operation, const PGresult *description, 
     if (binding != NULL && used != NULL) {
         binding->operation = operation;
         binding->n_columns = PQnfields(description);
-        binding->columns = calloc(n + 1, sizeof(*binding->columns));
-        binding->types = calloc(n + 1, sizeof(*binding->types));
-        if (binding->columns != NULL && binding->types != NULL)
+        binding->bound = calloc(n + 1, sizeof(*binding->bound));
+        if (binding->bound != NULL)
             r = bind(&search);
     }
     free(used);
@@ -219,8 +276,7 @@ struct binding *binding_free(struct binding *binding)
 {
     if (binding == NULL)
         return NULL;
-    free(binding->columns);
-    free(binding->types);
+    free(binding->bound);
     free(binding);
     return NULL;
 }

@@ -8,6 +8,8 @@
 
 #include "bind.h"
 #include "cursor.h"
+#include "form.h"
+#include "form_upload.h"
 #include "negotiate.h"
 
 enum { MAX_KEY = 255 };
@@ -15,6 +17,32 @@ enum { MAX_KEY = 255 };
 static void fault(struct request *request, const char *pointer, const char *code)
 {
     faults_add(&request->faults, request->arena, pointer, code);
+}
+
+static const char *parse_form(struct request *request)
+{
+    int r = form_parse(request->arena, request->operation->body, request->body ? request->body : "", request->body_size,
+                       &request->json, &request->faults);
+
+    return !r ? NULL : r == -ENOMEM ? "unavailable" : "malformed_form";
+}
+
+/* The same as JSON from here on: @body is what the fields became. */
+static const char *check_form(struct request *request)
+{
+    const struct schema *schema = request->operation->body;
+    char *text;
+    const char *code = request->body_chunk ? form_upload_close(request) : parse_form(request);
+
+    if (code)
+        return code;
+    text = json_dumps(request->json, JSON_COMPACT);
+    request->json_text = text ? arena_strdup(request->arena, text) : NULL;
+    free(text);
+    if (!request->json_text)
+        return "unavailable";
+    validate_json(schema, request->json, request->arena, &request->faults);
+    return NULL;
 }
 
 static const char *check_body(struct request *request)
@@ -25,6 +53,8 @@ static const char *check_body(struct request *request)
 
     if (operation->raw_body)
         return NULL;
+    if (operation->form)
+        return check_form(request);
     if (!request->body_size)
         /* Nothing at all is no JSON text; a body that may be absent stands for {}. */
         return operation->body_required ? "malformed_json" : NULL;
@@ -55,7 +85,7 @@ static const char *repaired(struct request *request, const struct schema *schema
 {
     char *text, *blank;
 
-    if (schema->format != FORMAT_DATE_TIME || !strchr(value, ' '))
+    if ((schema->format != FORMAT_DATE_TIME && schema->format != FORMAT_W3C) || !strchr(value, ' '))
         return value;
     text = arena_strdup(request->arena, value);
     blank = text ? strrchr(text, ' ') : NULL;
@@ -138,6 +168,31 @@ static const struct parameter *find_parameter(const struct request *request, con
     return NULL;
 }
 
+/* “Optional arguments” of GeoReport v2: empty is the same as absent. And what it does not know it passes over: its
+ * clients send each other's extensions. */
+static bool counts(const struct request *request, const char *name, const char *value)
+{
+    for (size_t i = 0; *value && i < request->operation->n_parameters; i++)
+        if (request->operation->parameters[i].place == IN_QUERY &&
+            !strcmp(request->operation->parameters[i].name, name))
+            return true;
+    return false;
+}
+
+static void pass_over(struct request *request)
+{
+    struct target *parts = &request->parts;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < parts->n_query; i++) {
+        if (!counts(request, parts->names[i], parts->values[i]))
+            continue;
+        parts->names[kept] = parts->names[i];
+        parts->values[kept++] = parts->values[i];
+    }
+    request->n_query = parts->n_query = kept;
+}
+
 /* Only asked when everything else is right: a cursor is bound to its filters. */
 static void take_page(struct request *request)
 {
@@ -200,6 +255,8 @@ const char *check_request(struct request *request)
 
     if (code)
         return code;
+    if (request->manner == MANNER_OPEN311)
+        pass_over(request);
     for (size_t i = 0; i < operation->n_parameters; i++)
         check_parameter(request, &operation->parameters[i]);
     check_unknown(request);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "listen.h"
 #include "log.h"
 
@@ -78,6 +79,30 @@ static const struct setting settings[] = {
      .help = "requests a second of one citizen in one worker; 0: no limit"},
     {AT(citizen_streams), .kind = NUMBER, .fallback = "10", .maximum = 100000,
      .help = "streams of one citizen in one worker; 0: no limit"},
+    {AT(webhook_allow), .kind = TEXT, .fallback = "",
+     .help = "networks that webhooks may lie in besides public ones, 10.0.0.0/8,…; also by plain http"},
+    {AT(webhook_ports), .kind = TEXT, .fallback = "443,8443", .help = "ports of webhooks; 8000-8999 is a range"},
+    {AT(webhook_ca_file), .kind = TEXT, .fallback = "",
+     .help = "certificates that webhooks' servers may have besides the system's"},
+    {AT(webhook_timeout_ms), .kind = NUMBER, .fallback = "20000", .minimum = 100, .maximum = 120000,
+     .help = "for a webhook's answer, from looking up its name on"},
+    {AT(webhook_parallel), .kind = NUMBER, .fallback = "64", .maximum = 256,
+     .help = "webhooks called at the same time; 0: this instance calls none"},
+    {AT(client_rate), .kind = NUMBER, .fallback = "50", .maximum = 100000,
+     .help = "requests a second of one machine client in one worker; 0: no limit"},
+    {AT(public_rate), .kind = NUMBER, .fallback = "100", .maximum = 100000,
+     .help = "requests a second of all Open311 readers without a key in one worker; 0: no limit"},
+    {AT(failure_burst), .kind = NUMBER, .fallback = "30", .maximum = 1000,
+     .help = "wrong secrets for one client in a row before 429, then one in 5 s; 0: no limit"},
+    {AT(client_token_s), .kind = NUMBER, .fallback = "600", .minimum = 30, .maximum = 3600,
+     .help = "life of a machine client's token"},
+    {AT(signing_kid), .kind = TEXT, .fallback = "",
+     .help = "key that signs them; empty: the only one in key_dir that can"},
+    {AT(public_url), .kind = TEXT, .fallback = "",
+     .help = "address of the service for others; empty: http:// and the Host header"},
+    {AT(open311_tenant), .kind = TEXT, .fallback = "",
+     .help = "street of Open311 requests without jurisdiction_id; empty: the only one that takes part"},
+    {AT(open311_contact), .kind = TEXT, .fallback = "", .help = "whom to ask for a key, as discovery says it"},
     {AT(log_level), .kind = TEXT, .fallback = "info", .help = "debug, info, warning or error"},
     {AT(test_clock), .kind = SWITCH, .fallback = "0", .help = "honour Whistled-Now; on loopback only"},
 };
@@ -243,6 +268,7 @@ int config_load(int *argc, char **argv, struct config *ret_config, char **reterr
 int config_check(const struct config *config, char **reterr_text)
 {
     struct listen_address address;
+    struct address_rules rules;
     int r = listen_parse(config->listen, &address);
 
     if (r)
@@ -254,6 +280,12 @@ int config_check(const struct config *config, char **reterr_text)
     if (config->metrics_listen[0] && listen_parse(config->metrics_listen, &address))
         return fail(reterr_text, "metrics_listen must be an address and a port like 127.0.0.1:8081, not \"%s\".",
                     config->metrics_listen);
+    if (address_parse_networks(config->webhook_allow, &rules))
+        return fail(reterr_text, "webhook_allow must be networks like 10.0.0.0/8,fd00::/8, not \"%s\".",
+                    config->webhook_allow);
+    if (address_parse_ports(config->webhook_ports, &rules))
+        return fail(reterr_text, "webhook_ports must be ports and ranges like 443,8000-8999, not \"%s\".",
+                    config->webhook_ports);
     if (log_level_parse(config->log_level) < 0)
         return fail(reterr_text, "log_level must be debug, info, warning or error, not \"%s\".", config->log_level);
     return 0;

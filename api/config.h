@@ -18,7 +18,12 @@ struct config {
     const char *claim_tenant, *claim_roles, *claim_org, *claim_areas;
     unsigned leeway_s;
     const char *attachments_dir, *docs_dir, *cors_origins;
-    unsigned citizen_rate, citizen_streams;
+    unsigned citizen_rate, citizen_streams, client_rate, public_rate, failure_burst;
+    unsigned client_token_s;
+    const char *webhook_allow, *webhook_ports, *webhook_ca_file;
+    unsigned webhook_timeout_ms, webhook_parallel;
+    const char *signing_kid;
+    const char *public_url, *open311_tenant, *open311_contact;
     const char *log_level;
     bool test_clock;
 };

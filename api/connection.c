@@ -15,6 +15,7 @@
 
 enum {
     SEND_TIMEOUT_MS = 300 * 1000, /* 10 MiB over a slow phone line */
+    DRIP_TIMEOUT_MS = 60 * 1000,
     LINGER_MS = 2000,
     LINGER_BYTES = 16 * 1024 * 1024,
     MAX_LINGERS = 256,
@@ -44,6 +45,7 @@ void connections_init(struct worker *worker)
                 [CONNECTION_BODY] = config->body_timeout_ms,
                 [CONNECTION_UPLOAD] = config->upload_timeout_ms,
                 [CONNECTION_SENDING] = SEND_TIMEOUT_MS,
+                [CONNECTION_DRIPPING] = DRIP_TIMEOUT_MS,
                 [CONNECTION_IDLE] = config->idle_timeout_s * 1000,
             },
     };
@@ -328,7 +330,7 @@ bool connections_busy(const struct worker *worker)
     const struct connections *all = &worker->connections;
 
     return all->first[CONNECTION_BODY] || all->first[CONNECTION_UPLOAD] || all->first[CONNECTION_WORKING] ||
-           all->first[CONNECTION_SENDING];
+           all->first[CONNECTION_SENDING] || all->first[CONNECTION_DRIPPING];
 }
 
 void connections_stop(struct worker *worker)

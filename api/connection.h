@@ -14,13 +14,14 @@ struct request;
 
 /* A connection is in exactly one of these; connection_enter moves it. */
 enum connection_phase {
-    CONNECTION_NEW,     /* accepted, no header complete yet: header_timeout_ms */
-    CONNECTION_HEADER,  /* the request line is there, its headers are not: header_timeout_ms */
-    CONNECTION_BODY,    /* body_timeout_ms */
-    CONNECTION_UPLOAD,  /* upload_timeout_ms: megabytes over a mobile network take their time */
-    CONNECTION_WORKING, /* ours to answer; the database has a deadline of its own */
-    CONNECTION_SENDING, /* SEND_TIMEOUT_MS */
-    CONNECTION_IDLE,    /* between two requests: idle_timeout_s */
+    CONNECTION_NEW,      /* accepted, no header complete yet: header_timeout_ms */
+    CONNECTION_HEADER,   /* the request line is there, its headers are not: header_timeout_ms */
+    CONNECTION_BODY,     /* body_timeout_ms */
+    CONNECTION_UPLOAD,   /* upload_timeout_ms: megabytes over a mobile network take their time */
+    CONNECTION_WORKING,  /* ours to answer; the database has a deadline of its own */
+    CONNECTION_SENDING,  /* SEND_TIMEOUT_MS */
+    CONNECTION_DRIPPING, /* DRIP_TIMEOUT_MS, anew with each part that the client takes */
+    CONNECTION_IDLE,     /* between two requests: idle_timeout_s */
     N_CONNECTION_PHASES,
 };
 

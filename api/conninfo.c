@@ -67,7 +67,8 @@ static char *session_options(const struct conninfo_settings *settings, const cha
     if (search_path != NULL && zone != NULL &&
         asprintf(&options,
                  "%s -c search_path=%s -c TimeZone=%s -c statement_timeout=%u -c lock_timeout=1000"
-                 " -c idle_in_transaction_session_timeout=10000 -c jit=off",
+                 " -c idle_in_transaction_session_timeout=10000 -c jit=off"
+                 " -c plan_cache_mode=force_generic_plan",
                  given != NULL ? given : "", search_path, zone, settings->statement_timeout_ms) < 0)
         options = NULL;
     free(search_path);

@@ -20,9 +20,19 @@ enum json_kind {
     JSON_KIND_OBJECT = 64,
 };
 
-enum string_format { FORMAT_NONE, FORMAT_UUID, FORMAT_DATE_TIME, FORMAT_DATE };
+/* W3C: as date-time, but the seconds may be left out (NOTE-datetime). */
+enum string_format { FORMAT_NONE, FORMAT_UUID, FORMAT_DATE_TIME, FORMAT_DATE, FORMAT_W3C };
 
 struct schema;
+
+/* `if` a property has this value, `then` others are required. */
+struct condition {
+    const char *property;
+    const char *value; /* a text, or true or false as one */
+    bool is_text;
+    const char *const *required;
+    size_t n_required;
+};
 
 struct property {
     const char *name;
@@ -44,6 +54,8 @@ struct schema {
     size_t min_length, max_length; /* code points */
     const struct property *properties;
     size_t n_properties;
+    const struct condition *conditions;
+    size_t n_conditions;
     bool free_form;
     size_t min_properties;
     const struct schema *items;
@@ -81,6 +93,10 @@ enum argument_source {
     ARGUMENT_CURSOR,
     ARGUMENT_LIMIT,
     ARGUMENT_BODY,
+    ARGUMENT_SECRET_HASH, /* of what the operation's function has made */
+    ARGUMENT_KEY_HASH,
+    ARGUMENT_BASE_URL,
+    ARGUMENT_CONTACT,
     ARGUMENT_PARAMETER, /* index into operation.parameters */
     ARGUMENT_FIELD,     /* index into the body schema's properties */
     ARGUMENT_GIVEN,     /* by the C function that calls it, in order */
@@ -102,26 +118,55 @@ struct statement {
     unsigned index; /* place in contract.statements */
 };
 
+/* What a value is called in XML: an object's members by their own names, the items of a list each by one name. */
+struct xml_element {
+    const char *name;
+    const struct xml_element *item;
+    const struct xml_element *members;
+    size_t n_members;
+};
+
 /* The encoder's program: a node for each property of a reply schema, in the contract's order. */
 enum encode_kind { ENCODE_OBJECT, ENCODE_COLUMN };
+/* x-names: the name of what stands beside it by its key (`code`, or `kind` and `id`) may be left to the encoder. */
+enum names_of { NAMES_NONE, NAMES_CATEGORY, NAMES_AREA, NAMES_ORGANISATION, NAMES_PARTY };
 
 struct encode_node {
     const char *name; /* property name */
     enum encode_kind kind;
     const char *column;                 /* ENCODE_COLUMN: its column, `location__lon` */
     const struct schema *schema;        /* what the contract says of it: compared with the column's type at start */
+    const struct xml_element *element;  /* of a column that is a list or free JSON */
     const struct encode_node *children; /* ENCODE_OBJECT */
     size_t n_children;
     bool required;
     bool nullable;
-    unsigned slot; /* ENCODE_COLUMN: place in the operation's array of bound column numbers */
+    unsigned slot; /* ENCODE_COLUMN: place in the operation's array of bound columns */
+    enum names_of names;
+    const char *offers; /* x-offers: a column of bits is written as what this machine offers them in its `state` */
+    const char *title;  /* ENCODE_COLUMN: above its column in a table for people; NULL: none */
 };
+
+/* The reply is such an object; {items, next_cursor, total?, total_capped?} of such objects; a plain array of them. */
+enum encode_shape { SHAPE_OBJECT, SHAPE_PAGE, SHAPE_ARRAY };
 
 struct encoder {
     const struct encode_node *nodes; /* of one object: the reply itself, or one item of a list */
     size_t n_nodes;
     size_t n_slots;
-    bool list; /* reply is {items, next_cursor, total?, total_capped?} of such objects */
+    enum encode_shape shape;
+    const struct xml_element
+        *element; /* of the whole; of an array its item names each row. NULL: never asked for as XML */
+};
+
+/* Whose habits an operation keeps in refusals, empty parameters and types: our own, RFC 6749's, GeoReport v2's. */
+enum manner { MANNER_OWN, MANNER_OAUTH, MANNER_OPEN311 };
+/* Whether an api_key inside the request says who calls. */
+enum gate { GATE_NONE, GATE_OPTIONAL, GATE_REQUIRED };
+
+/* What may stand behind the last dot of a path, and the form of the reply it asks for. */
+struct suffix {
+    const char *value, *media_type;
 };
 
 typedef void (*operation_function)(struct request *request);
@@ -131,7 +176,7 @@ struct operation {
     const char *action; /* start_source: what stands behind the dot */
     const char *method; /* GET, POST, PATCH, PUT, DELETE */
     const char *path;   /* /v1/cases/{case_id}/start-source */
-    uint32_t roles;     /* bits by index into contract.roles; 0 when public */
+    uint32_t roles;     /* bits by index into contract.roles; 0 when public. Scopes of machine clients too */
     bool is_public;
     bool write;                                          /* not GET */
     bool alone;                                          /* a write that never shares a group (x-alone) */
@@ -142,11 +187,19 @@ struct operation {
     bool streams;                                        /* the reply is text/event-stream */
     const char *deprecation, *sunset, *deprecation_link; /* header values; NULL: not deprecated */
     bool raw_body;                                       /* body is not JSON; its function reads it */
-    const char *const *media_types;                      /* raw_body: what it may be, sorted */
+    bool exports;                                        /* all rows, in parts, as CSV or lines of JSON (x-export) */
+    bool form;                                           /* body is a form: one of media_types */
+    const char *const *media_types;                      /* raw_body, form: what it may be, sorted */
     size_t n_media_types;
+    const struct suffix *suffixes; /* NULL: the path ends in none */
+    size_t n_suffixes;
+    enum manner manner;
+    enum gate gate;
     const struct schema *body; /* NULL: no body */
     bool body_required;
-    size_t max_body; /* bytes */
+    size_t max_body;      /* bytes */
+    const char *pictures; /* of a form: the field whose files are pictures, when it comes in parts; NULL: it may not */
+    size_t max_upload;    /* bytes, of the parts together; the other fields have max_body */
     const struct parameter *parameters;
     size_t n_parameters;
     const struct statement *statement; /* or */
@@ -169,8 +222,9 @@ struct contract {
     size_t n_operations;
     const struct statement *statements;
     size_t n_statements;
-    const char *const *roles;
+    const char *const *roles; /* and scopes behind them */
     size_t n_roles;
+    uint32_t machine, scopes;         /* bit of the role client; bits of all scopes */
     const struct error_entry *errors; /* sorted by code */
     size_t n_errors;
     const char *const *patterns;

@@ -25,7 +25,7 @@ void cors_add(struct MHD_Response *response, const char *origin, const char *pre
     MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
     MHD_add_response_header(response, "Access-Control-Expose-Headers",
                             "ETag, Location, Link, Retry-After, WWW-Authenticate, X-Request-Id, Idempotent-Replayed, "
-                            "Preference-Applied, Content-Language, Allow, Deprecation, Sunset");
+                            "Preference-Applied, Content-Language, Content-Disposition, Allow, Deprecation, Sunset");
     if (!preflight_methods)
         return;
     MHD_add_response_header(response, "Access-Control-Allow-Methods", preflight_methods);

@@ -8,19 +8,21 @@
 #include <string.h>
 
 #include "encode_value.h"
+#include "names.h"
+#include "offers.h"
 
 struct row {
     const struct binding *binding;
     const PGresult *result;
     int number;
-    struct zone *zone;
+    const struct encoding *encoding;
     struct buffer *out;
 };
 
 static bool is_null(const struct row *row, const struct encode_node *node)
 {
     if (node->kind == ENCODE_COLUMN)
-        return PQgetisnull(row->result, row->number, row->binding->columns[node->slot]);
+        return PQgetisnull(row->result, row->number, row->binding->bound[node->slot].column);
     for (size_t i = 0; i < node->n_children; i++)
         if (!is_null(row, &node->children[i]))
             return false;
@@ -35,19 +37,123 @@ static void add_name(struct buffer *out, const char *name, bool first)
     buffer_add(out, "\":", 2);
 }
 
-static int add_column(const struct row *row, const struct encode_node *node)
+static int add_value(const struct row *row, const struct binding_slot *bound)
 {
-    int column = row->binding->columns[node->slot];
     struct value value = {
-        .type = row->binding->types[node->slot],
-        .data = PQgetvalue(row->result, row->number, column),
-        .size = (size_t)PQgetlength(row->result, row->number, column),
+        .type = bound->type,
+        .data = PQgetvalue(row->result, row->number, bound->column),
+        .size = (size_t)PQgetlength(row->result, row->number, bound->column),
     };
 
     /* A statement that was prepared anew may answer other types than it did at start. */
-    if (PQftype(row->result, column) != value.type)
+    if (PQftype(row->result, bound->column) != value.type)
         return -EINVAL;
-    return value_encode(&value, row->zone, row->out);
+    return value_encode(&value, row->encoding->zone, row->out);
+}
+
+/* The letters of db/queries/system/names.sql; a party says its kind in the row. */
+static char kind_of(const struct row *row, const struct encode_node *node, const struct binding_slot *bound)
+{
+    static const char kinds[] = {[NAMES_CATEGORY] = 'c', [NAMES_AREA] = 'a', [NAMES_ORGANISATION] = 'o'};
+
+    /* person, organisation, role */
+    return node->names == NAMES_PARTY ? PQgetvalue(row->result, row->number, bound->beside)[0] : kinds[node->names];
+}
+
+/* As mask_name in SQL: the first character, a star for each of the rest. */
+static void add_masked(struct buffer *out, const char *name)
+{
+    size_t first = name[0] ? 1 : 0;
+
+    while ((name[first] & 0xc0) == 0x80)
+        first++;
+    buffer_add(out, name, first);
+    for (const char *rest = name + first; *rest; rest++)
+        if ((*rest & 0xc0) != 0x80)
+            buffer_add(out, "*", 1);
+}
+
+/* What stands for a key: its name, or where that has to do the key itself. */
+struct known {
+    const char *text;
+    size_t size;
+    bool masked;
+};
+
+static int find_known(const struct row *row, const struct encode_node *node, const struct binding_slot *bound,
+                      struct known *ret_known)
+{
+    const char *key = PQgetvalue(row->result, row->number, bound->column);
+    size_t size = (size_t)PQgetlength(row->result, row->number, bound->column);
+    char kind = kind_of(row, node, bound);
+    const char *name = row->encoding->street ? street_name(row->encoding->street, kind, key, size) : NULL;
+
+    if (!name && !row->encoding->keys_do)
+        return -ENOKEY;
+    *ret_known = (struct known){
+        .text = name ? name : key,
+        .size = name ? strlen(name) : size,
+        .masked = name && kind == 'p' && row->encoding->masked,
+    };
+    return 0;
+}
+
+static int add_known(const struct row *row, const struct encode_node *node, const struct binding_slot *bound)
+{
+    struct known known;
+    int r = find_known(row, node, bound, &known);
+
+    if (r < 0)
+        return r;
+    if (known.masked) {
+        buffer_add(row->out, "\"", 1);
+        add_masked(row->out, known.text);
+        buffer_add(row->out, "\"", 1);
+    } else {
+        buffer_add_json_string(row->out, known.text, known.size);
+    }
+    return 0;
+}
+
+int encode_name(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node,
+                const struct encoding *encoding, struct buffer *out)
+{
+    const struct row context = {.binding = binding, .result = result, .number = row, .encoding = encoding, .out = out};
+    struct known known;
+    int r = find_known(&context, node, &binding->bound[node->slot], &known);
+
+    if (r == 0 && known.masked)
+        add_masked(out, known.text);
+    else if (r == 0)
+        buffer_add(out, known.text, known.size);
+    return r;
+}
+
+static int add_offers(const struct row *row, const struct encode_node *node, const struct binding_slot *bound)
+{
+    uint64_t bits;
+
+    if (PQgetlength(row->result, row->number, bound->column) != (int)sizeof bits)
+        return -EINVAL;
+    memcpy(&bits, PQgetvalue(row->result, row->number, bound->column), sizeof bits);
+    offers_write(row->encoding->offers, node->offers, PQgetvalue(row->result, row->number, bound->beside),
+                 (int64_t)be64toh(bits), row->out);
+    return 0;
+}
+
+static int add_column(const struct row *row, const struct encode_node *node)
+{
+    const struct binding_slot *bound = &row->binding->bound[node->slot];
+
+    switch (bound->how) {
+    case BIND_NAME:
+        return add_known(row, node, bound);
+    case BIND_OFFERS:
+        return add_offers(row, node, bound);
+    case BIND_VALUE:
+        break;
+    }
+    return add_value(row, bound);
 }
 
 static int add_object(const struct row *row, const struct encode_node *nodes, size_t n);
@@ -85,10 +191,11 @@ static int add_object(const struct row *row, const struct encode_node *nodes, si
     return 0;
 }
 
-int encode_row(const struct binding *binding, const PGresult *result, int row, struct zone *zone, struct buffer *out)
+int encode_row(const struct binding *binding, const PGresult *result, int row, const struct encoding *encoding,
+               struct buffer *out)
 {
     const struct encoder *encoder = binding->operation->encoder;
-    const struct row context = {.binding = binding, .result = result, .number = row, .zone = zone, .out = out};
+    const struct row context = {.binding = binding, .result = result, .number = row, .encoding = encoding, .out = out};
     int r;
 
     if (encoder == NULL || PQnfields(result) != binding->n_columns)

@@ -22,13 +22,26 @@ void buffer_add_json_string(struct buffer *buffer, const char *text, size_t size
 void buffer_fit(struct buffer *buffer);
 void buffer_free(struct buffer *buffer);
 
-/* Column numbers of one operation's reply, found once at start. Steering columns are -1 when the statement has none. */
+/* How a property gets its value from a row. */
+enum binding_how {
+    BIND_VALUE,  /* the column's */
+    BIND_NAME,   /* what the column's key is called */
+    BIND_OFFERS, /* the actions that the column's bits allow in the state beside it */
+};
+struct binding_slot {
+    enum binding_how how;
+    int column;
+    uint32_t type; /* OID */
+    int beside;    /* the party's kind, or the state; -1: none */
+};
+
+/* One operation's reply, bound once at start. Steering columns are -1 when the statement has none. */
 struct binding {
     const struct operation *operation;
-    int *columns;    /* by encode_node.slot */
-    uint32_t *types; /* OIDs, likewise */
-    int n_columns;   /* of the statement */
-    int code, pointer, detail, version, location, cursor, total, item, replayed;
+    struct binding_slot *bound; /* by encode_node.slot */
+    int n_columns;              /* of the statement */
+    bool has_names;
+    int code, pointer, detail, version, location, cursor, total, item, replayed, names, masked;
 };
 
 /* Compares the statement's columns with the reply schema. Returns 0, or -EINVAL with a sentence that names operation
@@ -45,7 +58,25 @@ struct zone *zone_free(struct zone *zone);
  * returns the length, 0 outside of the years 0 to 9999. */
 size_t zone_format(struct zone *zone, int64_t unix_us, char *ret_text);
 
-/* One object from one row. Returns 0, -ENOMEM, or -EINVAL when a value breaks the contract (NULL where required). */
-int encode_row(const struct binding *binding, const PGresult *result, int row, struct zone *zone, struct buffer *out);
+struct street;
+struct offers;
+
+/* What beside the row makes a reply. */
+struct encoding {
+    struct zone *zone;
+    const struct offers *offers;
+    const struct street *street; /* names; NULL where a statement answers them itself */
+    bool masked;                 /* people's names */
+    bool keys_do;                /* what has no name is shown by its key */
+};
+
+/* One object from one row. Returns 0, -ENOMEM, -EINVAL when a value breaks the contract (NULL where required), or
+ * -ENOKEY when a key has no name: then the names are not the newest. */
+int encode_row(const struct binding *binding, const PGresult *result, int row, const struct encoding *encoding,
+               struct buffer *out);
+
+/* The same for one column that is BIND_NAME, as plain text. Returns 0 or -ENOKEY. */
+int encode_name(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node,
+                const struct encoding *encoding, struct buffer *out);
 
 #endif

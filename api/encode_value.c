@@ -181,48 +181,56 @@ static int encode_date(const struct value *value, struct zone *zone, struct buff
     return 0;
 }
 
-/* Elements one after the other: length, bytes. */
-static int encode_elements(const struct value *value, uint32_t type, uint32_t n, struct zone *zone, struct buffer *out)
+/* Header: dimensions, flags, type of elements; then for each dimension its length and lower bound. */
+int elements_begin(const struct value *array, struct elements *ret_elements)
 {
-    size_t at = 20;
+    uint32_t dimensions = array->size >= 12 ? read_u32(array->data) : UINT32_MAX;
 
-    for (uint32_t i = 0; i < n; i++) {
-        struct value element = {.type = type};
-        int r;
+    if (dimensions > 1 || (dimensions == 1 && array->size < 20))
+        return -EINVAL;
+    *ret_elements = (struct elements){
+        .data = array->data,
+        .size = array->size,
+        .at = dimensions == 1 ? 20 : array->size,
+        .type = read_u32(array->data + 8),
+        .left = dimensions == 1 ? read_u32(array->data + 12) : 0,
+    };
+    return 0;
+}
 
-        if (value->size - at < 4)
-            return -EINVAL;
-        element.size = read_u32(value->data + at);
-        at += 4;
-        element.data = value->data + at;
-        if (element.size > value->size - at) /* also NULL, which is -1: no reply of ours has it */
-            return -EINVAL;
-        buffer_add(out, ",", i > 0);
+/* Length, bytes. */
+int elements_next(struct elements *elements, struct value *ret_element)
+{
+    size_t left = elements->size - elements->at;
+    size_t size;
+
+    if (elements->left == 0)
+        return left == 0 ? 0 : -EINVAL;
+    if (left < 4)
+        return -EINVAL;
+    size = read_u32(elements->data + elements->at); /* NULL is -1: larger than what is left */
+    if (size > left - 4)
+        return -EINVAL;
+    *ret_element = (struct value){.type = elements->type, .data = elements->data + elements->at + 4, .size = size};
+    elements->at += 4 + size;
+    elements->left--;
+    return 1;
+}
+
+static int encode_array(const struct value *value, struct zone *zone, struct buffer *out)
+{
+    struct elements elements;
+    struct value element;
+    int r = elements_begin(value, &elements);
+
+    if (r < 0)
+        return r;
+    buffer_add(out, "[", 1);
+    for (bool first = true; (r = elements_next(&elements, &element)) > 0; first = false) {
+        buffer_add(out, ",", first ? 0 : 1);
         r = value_encode(&element, zone, out);
         if (r < 0)
             return r;
-        at += element.size;
-    }
-    return at == value->size ? 0 : -EINVAL;
-}
-
-/* Header: dimensions, flags, type of elements; then for each dimension its length and lower bound. */
-static int encode_array(const struct value *value, struct zone *zone, struct buffer *out)
-{
-    uint32_t dimensions, type, n = 0;
-    int r = 0;
-
-    if (value->size < 12)
-        return -EINVAL;
-    dimensions = read_u32(value->data);
-    type = read_u32(value->data + 8);
-    if (dimensions > 1 || (dimensions == 1 && value->size < 20))
-        return -EINVAL;
-
-    buffer_add(out, "[", 1);
-    if (dimensions == 1) {
-        n = read_u32(value->data + 12);
-        r = encode_elements(value, type, n, zone, out);
     }
     buffer_add(out, "]", 1);
     return r;

@@ -36,6 +36,17 @@ struct value {
     size_t size;
 };
 
+/* A one-dimensional array taken apart, element by element. */
+struct elements {
+    const char *data;
+    size_t size, at;
+    uint32_t type, left;
+};
+/* 0, or -EINVAL: not such an array. */
+int elements_begin(const struct value *array, struct elements *ret_elements);
+/* 1 with the next; 0 when there is none; -EINVAL for NULL, which no reply of ours has, and what does not fit. */
+int elements_next(struct elements *elements, struct value *ret_element);
+
 /* 0, or -EINVAL: of another size than its type has, or what JSON cannot say (NaN, infinity). */
 int value_encode(const struct value *value, struct zone *zone, struct buffer *out);
 

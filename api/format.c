@@ -98,17 +98,21 @@ static bool read_fraction(struct reader *reader, bool *ret_zero)
 }
 
 /* 24:00 is none: RFC 3339 writes it as 00:00 of the next day. */
-static bool read_time(struct reader *reader, struct clock *ret_clock)
+static bool read_time(struct reader *reader, bool seconds_wanted, struct clock *ret_clock)
 {
-    struct clock clock;
+    struct clock clock = {.second = 0};
     bool exact;
 
     clock.hour = read_digits(reader, 2);
     if (clock.hour < 0 || clock.hour > 23 || !read_mark(reader, ":"))
         return false;
     clock.minute = read_digits(reader, 2);
-    if (clock.minute < 0 || clock.minute > 59 || !read_mark(reader, ":"))
+    if (clock.minute < 0 || clock.minute > 59)
         return false;
+    if (!read_mark(reader, ":")) {
+        *ret_clock = clock;
+        return !seconds_wanted;
+    }
     clock.second = read_digits(reader, 2);
     if (clock.second < 0 || clock.second > 60 || !read_fraction(reader, &exact))
         return false;
@@ -157,15 +161,16 @@ static bool year_stays(const struct day *day)
     return !first && !last;
 }
 
-static bool is_date_time(const char *text, size_t size)
+static bool is_date_time(const char *text, size_t size, bool seconds_wanted)
 {
     struct reader reader = {.text = text, .size = size};
     struct day day;
     struct clock clock;
     int offset;
 
-    return read_date(&reader, &day) && year_stays(&day) && read_mark(&reader, "Tt") && read_time(&reader, &clock) &&
-           read_offset(&reader, &offset) && reader.at == size && second_exists(&clock, offset);
+    return read_date(&reader, &day) && year_stays(&day) && read_mark(&reader, "Tt") &&
+           read_time(&reader, seconds_wanted, &clock) && read_offset(&reader, &offset) && reader.at == size &&
+           second_exists(&clock, offset);
 }
 
 static bool is_date(const char *text, size_t size)
@@ -197,7 +202,9 @@ bool format_fits(enum string_format format, const char *text, size_t size)
     case FORMAT_UUID:
         return is_uuid(text, size);
     case FORMAT_DATE_TIME:
-        return is_date_time(text, size);
+        return is_date_time(text, size, /* seconds_wanted= */ true);
+    case FORMAT_W3C:
+        return is_date_time(text, size, /* seconds_wanted= */ false);
     case FORMAT_DATE:
         return is_date(text, size);
     }

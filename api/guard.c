@@ -211,8 +211,7 @@ const char *guard_framing(const struct headers *headers, const char *version, st
     return code;
 }
 
-/* Decodes into the arena. NULL when an escape is bad, NUL or not UTF-8 comes out. */
-static const char *decode(struct arena *arena, const char *raw, size_t size, bool plus_is_blank)
+const char *guard_decode(struct arena *arena, const char *raw, size_t size, bool plus_is_blank)
 {
     char *text = arena_strndup(arena, raw, size);
     size_t length = 0;
@@ -245,7 +244,7 @@ static const char *split_path(struct arena *arena, struct target *target)
 
     while (*rest == '/') {
         size_t size = strcspn(++rest, "/");
-        const char *segment = decode(arena, rest, size, /* plus_is_blank= */ false);
+        const char *segment = guard_decode(arena, rest, size, /* plus_is_blank= */ false);
 
         if (!segment || !is_value(segment, strlen(segment)) || !strcmp(segment, ".") || !strcmp(segment, ".."))
             return "bad_target";
@@ -276,8 +275,8 @@ static const char *split_query(struct arena *arena, struct target *target)
         const char *equals = memchr(rest, '=', size);
         size_t name_size = equals ? (size_t)(equals - rest) : size;
         size_t value_size = equals ? size - name_size - 1 : 0;
-        const char *name = decode(arena, rest, name_size, /* plus_is_blank= */ true);
-        const char *value = decode(arena, equals ? equals + 1 : "", value_size, /* plus_is_blank= */ true);
+        const char *name = guard_decode(arena, rest, name_size, /* plus_is_blank= */ true);
+        const char *value = guard_decode(arena, equals ? equals + 1 : "", value_size, /* plus_is_blank= */ true);
 
         if (!name || !value || target->n_query == most)
             return "bad_target";

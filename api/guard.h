@@ -31,6 +31,9 @@ struct target {
 /* NULL, or a code of errors.def: bad_target, uri_too_long. */
 const char *guard_target(struct arena *arena, const char *raw, struct target *ret_target);
 
+/* Takes percent escapes out, into the arena. NULL when an escape is bad, or NUL or what is not UTF-8 comes out. */
+const char *guard_decode(struct arena *arena, const char *raw, size_t size, bool plus_is_blank);
+
 /* The headers that the service reads; all others are looked at and forgotten. */
 enum header {
     HEADER_ACCEPT,

@@ -7,6 +7,7 @@
 
 #include "admit.h"
 #include "connection.h"
+#include "form_upload.h"
 #include "log.h"
 #include "perform.h"
 #include "reply.h"
@@ -38,7 +39,7 @@ void *http_begin(void *cls, const char *target, struct MHD_Connection *connectio
 
 static enum MHD_Result send_reply(struct request *request)
 {
-    connection_enter(request->peer, CONNECTION_SENDING);
+    connection_enter(request->peer, request->drip ? CONNECTION_DRIPPING : CONNECTION_SENDING);
     return reply_send(request);
 }
 
@@ -58,7 +59,7 @@ static enum MHD_Result answer_early(struct request *request, bool close)
 /* Only who was let in may take an upload's time. */
 static enum connection_phase phase_after_header(const struct request *request, const char *refusal)
 {
-    bool upload = !refusal && request->operation && request->operation->raw_body;
+    bool upload = !refusal && request->operation && (request->operation->raw_body || form_upload_is_meant(request));
 
     if (!request->framing.has_body)
         return CONNECTION_WORKING;
@@ -77,6 +78,8 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
         request_refuse(request, code);
     else if (!request->reply.ready && request->operation && request->operation->raw_body)
         request->operation->function(request); /* opens what the body is to go to */
+    else if (!request->reply.ready && form_upload_is_meant(request))
+        form_upload_open(request);
     else
         return MHD_YES;
     return request->reply.ready ? answer_early(request, close) : MHD_YES;
@@ -190,7 +193,9 @@ enum MHD_Result http_handle(void *cls, struct MHD_Connection *connection, const 
 static void log_request(const struct request *request, uint64_t us)
 {
     const struct reply *reply = &request->reply;
-    const enum log_level level = reply->status == 500 ? LOG_ERROR : reply->status > 500 ? LOG_WARNING : LOG_INFO;
+    const enum log_level level = reply->status == 500                ? LOG_ERROR
+                                 : reply->status > 500 || reply->cut ? LOG_WARNING
+                                                                     : LOG_INFO;
     const struct log_field fields[] = {
         LOG_TEXT("request_id", request->id),
         LOG_TEXT("traceparent", request->traceparent),
@@ -218,9 +223,10 @@ void http_complete(void *cls, struct MHD_Connection *connection, void **request_
     uint64_t us;
 
     (void)connection;
-    (void)code;
     if (!request)
         return;
+    if (request->drip && code != MHD_REQUEST_TERMINATED_COMPLETED_OK && !request->note)
+        request->note = "the client went away";
     us = worker_clock_us() - request->begun_us;
     if (request->reply.status) {
         metrics_request(worker->metrics, request->operation, request->reply.status, us);

@@ -11,13 +11,11 @@
 #include <unistd.h>
 
 #include "db_internal.h"
-#include "jobs_session.h"
+#include "jobs_lease.h"
 #include "log.h"
 #include "uuid.h"
 
 enum {
-    LEASE_RENEW_MS = 3000,
-    LEASE_RETRY_MS = 500,
     DRAIN_PAUSE_MS = 25, /* the drain notifies; at most so often, for each wakes every instance */
     DRAIN_POLL_MS = 100,
     DRAIN_ALL_MS = 10000, /* at the latest then, and at most a twentieth of the time, also ids that have settled */
@@ -31,16 +29,8 @@ enum {
 /* Of each street in one transaction, and of each table. */
 #define DRAIN_ROWS 1000
 #define SWEEP_ROWS 50000
-#define LEASE_S "10"
 #define TEXT_OF(number) #number
 #define AS_TEXT(number) TEXT_OF(number)
-
-/* Who may do a job; the epoch goes into every write, so that one who has lost it without noticing writes nothing. */
-struct lease {
-    const char *name;
-    long long epoch; /* 0: not ours */
-    uint64_t next_ms;
-};
 
 struct job {
     struct jobs *jobs;
@@ -60,41 +50,6 @@ struct jobs {
     char holder[UUID_SIZE];
     struct job feed, clock;
 };
-
-/* True while it is ours. */
-static bool lease_hold(struct job *job, struct lease *lease, uint64_t now_ms)
-{
-    const char *values[] = {lease->name, job->jobs->holder, LEASE_S};
-    long long epoch;
-
-    if (now_ms < lease->next_ms)
-        return lease->epoch != 0;
-
-    epoch = session_run_number(&job->session, "SELECT lease_take($1, $2, $3::integer)", 3, values);
-    lease->epoch = epoch > 0 ? epoch : 0;
-    lease->next_ms = now_ms + (lease->epoch != 0 ? LEASE_RENEW_MS : LEASE_RETRY_MS);
-    return lease->epoch != 0;
-}
-
-static void lease_lost(struct lease *lease)
-{
-    lease->epoch = 0;
-    lease->next_ms = 0;
-}
-
-/* Runs a statement with holder, epoch and what else. -1 when the lease or the connection is lost. */
-static long long run_leased(struct job *job, struct lease *lease, const char *sql, const char *more)
-{
-    char epoch[24];
-    const char *values[] = {job->jobs->holder, epoch, more};
-    long long done;
-
-    snprintf(epoch, sizeof(epoch), "%lld", lease->epoch);
-    done = session_run_number(&job->session, sql, more != NULL ? 3 : 2, values);
-    if (done < 0)
-        lease_lost(lease);
-    return done;
-}
 
 static void wake_all(struct jobs *jobs, const char *tenant, const char *keys)
 {
@@ -127,10 +82,10 @@ static void hand_on_all(struct job *job)
 static long long drain(struct job *job, uint64_t now_ms)
 {
     bool all = now_ms >= job->all_ms;
-    long long n = run_leased(job, &job->lease,
-                             all ? "SELECT outbox_drain($1, $2::bigint, $3::integer, true)"
-                                 : "SELECT outbox_drain($1, $2::bigint, $3::integer, false)",
-                             AS_TEXT(DRAIN_ROWS));
+    long long n = lease_run(&job->lease, &job->session,
+                            all ? "SELECT outbox_drain($1, $2::bigint, $3::integer, true)"
+                                : "SELECT outbox_drain($1, $2::bigint, $3::integer, false)",
+                            AS_TEXT(DRAIN_ROWS));
     uint64_t spent_ms = db_now_ms() - now_ms;
 
     if (all && n >= 0)
@@ -142,7 +97,7 @@ static void feed_turn(struct job *job, uint64_t now_ms)
 {
     long long n;
 
-    if (!lease_hold(job, &job->lease, now_ms)) {
+    if (!lease_hold(&job->lease, &job->session, now_ms)) {
         job->session.hinted = false; /* who holds it polls */
         job->due_ms = job->lease.next_ms;
         return;
@@ -189,14 +144,15 @@ static void sweep_turn(struct job *job, uint64_t now_ms)
 
     if (now_ms < job->sweep_ms)
         return;
-    if (lease_hold(job, &job->sweep_lease, now_ms))
-        n = run_leased(job, &job->sweep_lease, "SELECT sweep($1, $2::bigint, $3::integer)", AS_TEXT(SWEEP_ROWS));
+    if (lease_hold(&job->sweep_lease, &job->session, now_ms))
+        n = lease_run(&job->sweep_lease, &job->session, "SELECT sweep($1, $2::bigint, $3::integer)",
+                      AS_TEXT(SWEEP_ROWS));
     job->sweep_ms = now_ms + (n >= SWEEP_ROWS ? SWEEP_MORE_MS : SWEEP_MS);
 }
 
 static void clock_turn(struct job *job, uint64_t now_ms)
 {
-    if (!lease_hold(job, &job->lease, now_ms)) {
+    if (!lease_hold(&job->lease, &job->session, now_ms)) {
         job->due_ms = job->lease.next_ms;
         return;
     }
@@ -236,8 +192,8 @@ static void *clock_main(void *context)
 static int job_init(struct job *job, struct jobs *jobs, const char *lease, const char *application_name)
 {
     job->jobs = jobs;
-    job->lease.name = lease;
-    job->sweep_lease.name = "sweep";
+    job->lease = (struct lease){.name = lease, .holder = jobs->holder};
+    job->sweep_lease = (struct lease){.name = "sweep", .holder = jobs->holder};
     job->session.url = jobs->settings.url;
     job->session.search_path = jobs->settings.search_path;
     job->session.zone = jobs->settings.zone;

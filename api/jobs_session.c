@@ -17,16 +17,19 @@ enum { CONNECT_MS = 8000, ANSWER_MS = 60000, STATEMENT_MS = 50000, RETRY_MOST_MS
 static int wait_for(struct session *session, short events, uint64_t until_ms)
 {
     uint64_t now_ms = db_now_ms(), rings;
-    struct pollfd polled[2] = {
+    struct pollfd polled[3] = {
         {.fd = session->bell_fd, .events = POLLIN},
         {.fd = session->pg != NULL ? PQsocket(session->pg) : -1, .events = events},
+        {.fd = session->other != NULL ? session->other_fd : -1, .events = POLLIN},
     };
     int timeout_ms = until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
 
     if (atomic_load(&session->stop))
         return -1;
-    if (poll(polled, 2, timeout_ms) < 0 && errno != EINTR)
+    if (poll(polled, 3, timeout_ms) < 0 && errno != EINTR)
         return -1;
+    if (polled[2].revents != 0)
+        session->other(session->other_context);
     if ((polled[0].revents & POLLIN) != 0 && read(session->bell_fd, &rings, sizeof(rings)) == (ssize_t)sizeof(rings))
         session->hinted = true;
     if (atomic_load(&session->stop))

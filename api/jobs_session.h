@@ -17,6 +17,10 @@ struct session {
     PGconn *pg;
     unsigned failures;
     uint64_t retry_at_ms;
+    /* What else goes on in this thread, also while an answer is waited for; it must not use the session. */
+    int other_fd;
+    void (*other)(void *context); /* NULL: nothing */
+    void *other_context;
 };
 
 /* Connects when it is due. True while it stands; ret_anew: it stands since this call. */

@@ -36,6 +36,7 @@ struct metrics_server {
     struct MHD_Daemon *daemon;
     struct metrics *const *metrics;
     unsigned n;
+    struct webhook_metrics *webhooks;
 };
 
 struct metrics *metrics_new(void)
@@ -217,6 +218,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
         return answer(connection, reads ? 404 : 405, &body);
     }
     metrics_write(server->metrics, server->n, &body);
+    webhook_metrics_write(server->webhooks, &body);
     if (body.failed) {
         buffer_free(&body);
         return MHD_NO;
@@ -224,13 +226,14 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     return answer(connection, 200, &body);
 }
 
-struct metrics_server *metrics_serve(struct metrics *const *metrics, unsigned n, int listen_fd)
+struct metrics_server *metrics_serve(struct metrics *const *metrics, unsigned n, struct webhook_metrics *webhooks,
+                                     int listen_fd)
 {
     struct metrics_server *server = calloc(1, sizeof *server);
 
     if (!server)
         return NULL;
-    *server = (struct metrics_server){.metrics = metrics, .n = n};
+    *server = (struct metrics_server){.metrics = metrics, .n = n, .webhooks = webhooks};
     server->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, server,
                                       MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, 32u,
                                       MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_END);

@@ -7,6 +7,7 @@
 
 #include "contract.h"
 #include "encode.h"
+#include "webhook_metrics.h"
 
 struct metrics;
 struct MHD_Daemon;
@@ -25,7 +26,8 @@ void metrics_write(struct metrics *const *metrics, unsigned n, struct buffer *ou
 
 /* GET /metrics on a listener of its own, by one thread. NULL when it cannot start. `listen_fd` becomes the daemon's. */
 struct metrics_server;
-struct metrics_server *metrics_serve(struct metrics *const *metrics, unsigned n, int listen_fd);
+struct metrics_server *metrics_serve(struct metrics *const *metrics, unsigned n, struct webhook_metrics *webhooks,
+                                     int listen_fd);
 struct metrics_server *metrics_stop(struct metrics_server *server);
 
 #endif

@@ -111,13 +111,14 @@ static unsigned media_rank(const struct element *range, const char *type, const 
     return text_equal(slash + 1, rest, "*") ? 2 : text_equal(slash + 1, rest, subtype) ? 3 : 0;
 }
 
-bool negotiate_accepts(const char *accept, const char *type, const char *subtype)
+/* Of the range that names the type most exactly; 0: it is not wanted. */
+static unsigned media_quality(const char *accept, const char *type, const char *subtype)
 {
     struct element range;
     unsigned best = 0, q = 0;
 
     if (!accept || !*accept)
-        return true;
+        return 1000;
     while (next_element(&accept, &range)) {
         unsigned rank = media_rank(&range, type, subtype);
 
@@ -126,7 +127,28 @@ bool negotiate_accepts(const char *accept, const char *type, const char *subtype
             q = quality(&range);
         }
     }
-    return q > 0;
+    return q;
+}
+
+bool negotiate_accepts(const char *accept, const char *type, const char *subtype)
+{
+    return media_quality(accept, type, subtype) > 0;
+}
+
+int negotiate_best(const char *accept, const struct media *media, size_t n)
+{
+    unsigned most = 0;
+    int best = -1;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned q = media_quality(accept, media[i].type, media[i].subtype);
+
+        if (q > most) {
+            most = q;
+            best = (int)i;
+        }
+    }
+    return best;
 }
 
 /* Does the range `zh-Hans-CN` or `zh` or `*` stand for this primary language? 2 by name, 1 by star. */

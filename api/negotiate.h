@@ -10,6 +10,11 @@ enum { MAX_WAIT_S = 25 };
 
 /* All take the header's value or NULL for an absent one. */
 bool negotiate_accepts(const char *accept, const char *type, const char *subtype);
+/* Which of these is liked best, the first among equals; -1: none. */
+struct media {
+    const char *type, *subtype;
+};
+int negotiate_best(const char *accept, const struct media *media, size_t n);
 enum language negotiate_language(const char *accept_language);
 bool negotiate_gzip(const char *accept_encoding);
 /* Seconds of `wait=`, at most MAX_WAIT_S; 0 when not asked or not understood: a preference is never an error. */

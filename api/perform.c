@@ -6,7 +6,9 @@
 
 #include "answer.h"
 #include "check.h"
+#include "gate.h"
 #include "jobs.h"
+#include "names.h"
 #include "negotiate.h"
 #include "problem.h"
 #include "worker.h"
@@ -20,7 +22,50 @@ static void run(struct request *request, void (*done)(struct db_call *call))
         request_refuse(request, "unavailable");
 }
 
-static void done(struct db_call *call)
+/* A write's own statement has run when its rows wait for names: that is a read. */
+static void ask_names(struct request *request, void (*then)(struct db_call *call))
+{
+    const char **values = arena_alloc(request->arena, sizeof *values);
+
+    PQclear(request->kept);
+    request->kept = request->call.result;
+    request->call.result = NULL;
+    if (!values) {
+        request_refuse(request, "unavailable");
+        return;
+    }
+    values[0] = request->actor->tenant;
+    request_query(request, "system.names", values, then);
+}
+
+/* Whether they came or not, the rows are shown: by keys, where there is nothing better. */
+static const PGresult *take_names(struct request *request, const struct db_call *call)
+{
+    struct worker *worker = request->worker;
+    int64_t edition = answer_edition(request, request->kept);
+
+    request->named = true;
+    if (call->outcome == DB_OK)
+        (void)names_take(worker->names, request->actor->tenant, edition, worker->now_ms, call->result);
+    return request->kept;
+}
+
+static void fill_or_name(struct request *request, const PGresult *result, void (*named)(struct db_call *call))
+{
+    if (answer_fill(request, result) == ANSWER_WANTS_NAMES)
+        ask_names(request, named);
+    else
+        request_finish(request);
+}
+
+static void done_named(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    fill_or_name(request, take_names(request, call), /* named= */ NULL);
+}
+
+void perform_done(struct db_call *call)
 {
     struct request *request = call->context;
 
@@ -28,11 +73,10 @@ static void done(struct db_call *call)
         request_refuse_outcome(request, call);
         return;
     }
-    answer_fill(request, call->result);
     /* What was committed has left news: the drainer need not wait for its next round. */
-    if (request->operation->write && !request->reply.code)
+    if (request->operation->write && !answer_code(call->result))
         jobs_hint(request->worker->service->jobs);
-    request_finish(request);
+    fill_or_name(request, call->result, done_named);
 }
 
 void perform_over(struct request *request)
@@ -40,11 +84,19 @@ void perform_over(struct request *request)
     request_finish(request);
 }
 
+static void forget_rows(struct request *request)
+{
+    db_call_clear(&request->call);
+    PQclear(request->kept);
+    request->kept = NULL;
+}
+
 /* All that a statement took from the arena; what it answered stays in the reply, but for the address of what comes
  * next. */
 static void forget_statement(struct request *request)
 {
-    db_call_clear(&request->call);
+    forget_rows(request);
+    request->named = false;
     request->reply.link = NULL;
     arena_rewind(request->arena, &request->mark);
 }
@@ -62,11 +114,37 @@ static bool keeps_list(const struct request *request, const struct db_call *call
     return call->outcome == DB_UNAVAILABLE && request->reply.status == request->operation->status;
 }
 
+static void listed_named(struct db_call *call);
+
 /* Thousands wait: what the last run found is kept as the answer it would be, and nothing else. */
 static void make_small(struct request *request)
 {
-    db_call_clear(&request->call);
+    forget_rows(request);
     buffer_fit(&request->reply.body);
+}
+
+static void hang_or_finish(struct request *request, const PGresult *result)
+{
+    switch (answer_fill(request, result)) {
+    case ANSWER_WANTS_NAMES:
+        ask_names(request, listed_named);
+        return;
+    case ANSWER_EMPTY_LIST:
+        make_small(request);
+        if (wait_hang(request))
+            return;
+        break;
+    case ANSWER_FULL:
+        break;
+    }
+    request_finish(request);
+}
+
+static void listed_named(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    hang_or_finish(request, take_names(request, call));
 }
 
 static void listed(struct db_call *call)
@@ -77,13 +155,11 @@ static void listed(struct db_call *call)
         request_refuse_outcome(request, call);
         return;
     }
-    if (call->outcome != DB_OK || answer_fill(request, call->result) == ANSWER_FULL) {
+    if (call->outcome != DB_OK) {
         request_finish(request);
         return;
     }
-    make_small(request);
-    if (!wait_hang(request))
-        request_finish(request);
+    hang_or_finish(request, call->result);
 }
 
 /* Which keys would wake this caller. Then it looks again, for something may have happened in between; without a key or
@@ -98,25 +174,47 @@ static void keyed(struct db_call *call)
     }
     arena_rewind(request->arena, &request->mark);
     if (!wait_register(request, call->result)) {
-        run(request, done);
+        run(request, perform_done);
         return;
     }
     request->mark = arena_mark(request->arena);
     run(request, listed);
 }
 
+static void looked_named(struct db_call *call);
+
+/* What is there is answered; whoever found nothing asks what would wake it. */
+static void answer_or_wait(struct request *request, const PGresult *result)
+{
+    switch (answer_fill(request, result)) {
+    case ANSWER_WANTS_NAMES:
+        ask_names(request, looked_named);
+        break;
+    case ANSWER_EMPTY_LIST:
+        forget_statement(request);
+        request_query(request, "people.wake_keys", /* values= */ NULL, keyed);
+        break;
+    case ANSWER_FULL:
+        request_finish(request);
+        break;
+    }
+}
+
+static void looked_named(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    answer_or_wait(request, take_names(request, call));
+}
+
 static void looked(struct db_call *call)
 {
     struct request *request = call->context;
 
-    if (call->outcome != DB_OK) {
+    if (call->outcome != DB_OK)
         request_refuse_outcome(request, call);
-    } else if (answer_fill(request, call->result) == ANSWER_FULL) {
-        request_finish(request);
-    } else {
-        forget_statement(request);
-        request_query(request, "people.wake_keys", /* values= */ NULL, keyed);
-    }
+    else
+        answer_or_wait(request, call->result);
 }
 
 /* Staff do; residents and clients ask, and are answered at once. */
@@ -153,7 +251,7 @@ static void person_checked(struct db_call *call)
     request_refuse(request, code ? arena_strdup(request->arena, code) : request->refusal);
 }
 
-static void refuse(struct request *request, const char *code)
+void perform_refuse(struct request *request, const char *code)
 {
     request->refusal = code;
     if (request->actor)
@@ -162,19 +260,45 @@ static void refuse(struct request *request, const char *code)
         request_refuse(request, code);
 }
 
-void perform(struct request *request)
+void perform_statement(struct request *request)
+{
+    run(request, perform_done);
+}
+
+static void go_on(struct request *request)
 {
     const struct operation *operation = request->operation;
-    const char *code = check_request(request);
 
-    if (code)
-        refuse(request, code);
-    else if (request->body_end)
+    if (request->body_end)
         request->body_end(request);
     else if (operation->function)
         operation->function(request);
     else if (request->wait_s && may_wait(request))
         run_waiting(request);
     else
-        run(request, done);
+        run(request, perform_done);
+}
+
+/* What is wrong with the request waited: that the key is comes first. */
+static void let_in(struct request *request)
+{
+    if (request->refusal)
+        request_refuse(request, request->refusal);
+    else
+        go_on(request);
+}
+
+void perform(struct request *request)
+{
+    const char *code = check_request(request);
+
+    /* Of a form that cannot be read nobody knows whose key is in it. */
+    if (request->operation->gate && (!request->operation->form || request->json)) {
+        request->refusal = code;
+        gate_open(request, let_in);
+    } else if (code) {
+        perform_refuse(request, code);
+    } else {
+        go_on(request);
+    }
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "manners.h"
+
 enum { RETRY_AFTER_S = 1 };
 
 static const struct {
@@ -144,7 +146,7 @@ void problem_fill(struct request *request, const char *code, const char *detail,
     const struct error_entry *entry = problem_entry(code);
     struct reply *reply = &request->reply;
 
-    reply->status = entry->status;
+    reply->status = manners_status(request->manner, entry->status);
     reply->code = entry->code;
     reply->content_type = "application/problem+json";
     reply->body.size = 0;
@@ -152,5 +154,8 @@ void problem_fill(struct request *request, const char *code, const char *detail,
         reply->retry_after_s = RETRY_AFTER_S;
     if (!strcmp(entry->code, "insufficient_role"))
         reply->www_authenticate = "Bearer realm=\"whistled\", error=\"insufficient_scope\"";
-    problem_write(&reply->body, request, code, detail, detail_size, pointer, &request->faults);
+    if (request->manner != MANNER_OWN)
+        manners_fill(request, entry, pointer);
+    else
+        problem_write(&reply->body, request, code, detail, detail_size, pointer, &request->faults);
 }

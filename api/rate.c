@@ -18,14 +18,14 @@ struct rates {
     struct bucket buckets[BUCKETS];
 };
 
-struct rates *rates_new(unsigned per_second)
+struct rates *rates_new(double per_second, unsigned burst)
 {
     struct rates *rates = calloc(1, sizeof *rates);
 
     if (!rates)
         return NULL;
     rates->per_ms = per_second / 1000.0;
-    rates->most = per_second;
+    rates->most = burst;
     /* Without a seed of its own, subjects could be made that share one bucket. */
     if (getrandom(&rates->seed, sizeof rates->seed, 0) != (ssize_t)sizeof rates->seed)
         return rates_free(rates);

@@ -45,8 +45,9 @@ static bool pack(struct buffer *body)
 
 static bool is_text(const char *content_type)
 {
-    return content_type && (strstr(content_type, "json") || strstr(content_type, "text/") ||
-                            strstr(content_type, "javascript") || strstr(content_type, "svg"));
+    return content_type &&
+           (strstr(content_type, "json") || strstr(content_type, "text/") || strstr(content_type, "javascript") ||
+            strstr(content_type, "xml") || strstr(content_type, "svg"));
 }
 
 static bool is_not_modified(const struct request *request)
@@ -124,9 +125,19 @@ static void add_reply_headers(struct MHD_Response *response, const struct reques
         add(response, "Content-Language", request->lang == LANG_EN ? "en" : "zh-CN");
 }
 
+/* Open311 is there for pages of every origin: nothing of it depends on a cookie or a header that a browser adds. */
+static void add_cors(struct MHD_Response *response, const struct request *request, const char *origin)
+{
+    const char *methods = request->headers.values[HEADER_CORS_METHOD] ? request->reply.allow : NULL;
+
+    if (cors_allows(request->worker->service->config->cors_origins, origin))
+        cors_add(response, origin, methods);
+    else if (request->manner == MANNER_OPEN311)
+        cors_add(response, "*", methods);
+}
+
 static void add_common_headers(struct MHD_Response *response, const struct request *request)
 {
-    const struct config *config = request->worker->service->config;
     const char *origin = request->headers.values[HEADER_ORIGIN];
 
     add(response, "X-Request-Id", request->id);
@@ -139,8 +150,9 @@ static void add_common_headers(struct MHD_Response *response, const struct reque
         add(response, "Sunset", request->operation->sunset);
         add(response, "Link", request->operation->deprecation_link);
     }
-    if (cors_allows(config->cors_origins, origin))
-        cors_add(response, origin, request->headers.values[HEADER_CORS_METHOD] ? request->reply.allow : NULL);
+    if (request->manner == MANNER_OAUTH)
+        add(response, "Pragma", "no-cache"); /* RFC 6749, 5.1 */
+    add_cors(response, request, origin);
     if (request->reply.close || atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed))
         add(response, "Connection", "close");
 }

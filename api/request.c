@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "bind.h"
+#include "drip.h"
 #include "problem.h"
 #include "uuid.h"
 #include "worker.h"
@@ -45,9 +46,11 @@ struct request *request_free(struct request *request)
     if (request->release)
         request->release(request);
     db_call_clear(&request->call);
+    PQclear(request->kept);
     json_decref(request->json);
     if (request->reply.response)
         MHD_destroy_response(request->reply.response);
+    drip_free(request->drip);
     buffer_free(&request->reply.body);
     free(request->body);
     arena_free(request->arena);
@@ -124,8 +127,8 @@ static const struct statement *find_statement(const char *name)
     return NULL;
 }
 
-static void submit(struct request *request, const struct statement *statement, const char *const *values,
-                   void (*done)(struct db_call *call))
+void request_submit_values(struct request *request, const struct statement *statement, const char *const *values,
+                           void (*done)(struct db_call *call))
 {
     const struct operation *operation = request->operation;
     bool own = operation && statement == operation->statement;
@@ -155,7 +158,7 @@ int request_submit(struct request *request, const struct statement *statement, v
     int r = bind_arguments(request, statement, &values);
 
     if (!r)
-        submit(request, statement, values, done);
+        request_submit_values(request, statement, values, done);
     return r;
 }
 
@@ -170,7 +173,7 @@ void request_query(struct request *request, const char *name, const char *const 
         return;
     }
     if (values)
-        submit(request, statement, values, done);
+        request_submit_values(request, statement, values, done);
     else if (request_submit(request, statement, done))
         request_refuse(request, "unavailable");
 }

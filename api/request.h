@@ -18,6 +18,7 @@
 struct worker;
 struct connection;
 struct waiter;
+struct drip;
 
 enum { MAX_PATH_VALUES = 4, REQUEST_ID_SIZE = 72 };
 enum language { LANG_ZH, LANG_EN };
@@ -31,6 +32,7 @@ struct reply {
     const char *etag, *location, *link, *preference_applied, *allow, *www_authenticate;
     unsigned retry_after_s;
     bool replayed, close, ready;
+    bool cut; /* a stream that ends before its end */
 };
 
 struct request {
@@ -43,6 +45,9 @@ struct request {
     const struct operation *operation; /* NULL until routed */
     const struct actor *actor;         /* NULL on public operations */
     enum language lang;
+    enum manner manner;          /* of the operation; where there is none, of its neighbours by path */
+    const struct suffix *suffix; /* in what form the reply is asked for, where the path says so */
+    bool xml;
     const char *path_values[MAX_PATH_VALUES];
     const char *method, *target;
     const char *const *query_names, *const *query_values; /* decoded, in order */
@@ -63,15 +68,20 @@ struct request {
     struct arena_mark mark; /* of who may wait: what one statement needs comes behind it, and goes with the next */
     uint64_t begun_us, deadline_ms;
     struct db_call call;
+    PGresult *kept;      /* rows that wait for names */
+    bool named;          /* names were asked for: what has none now is shown by its key */
     bool begun;          /* the handler's first call was made */
     bool suspended;      /* the connection is out of libmicrohttpd's hands */
     bool handed_over;    /* its socket is another's: there is nothing to send here */
     const char *refusal; /* decided at the headers, answered once the body was read away */
     struct faults faults;
     struct reply reply;
-    const char *note;      /* for the log: what the database said */
-    struct waiter *waiter; /* while it hangs under Prefer: wait */
-    void *state;           /* of an operation's own function */
+    const char *note;                        /* for the log: what the database said */
+    struct waiter *waiter;                   /* while it hangs under Prefer: wait */
+    struct drip *drip;                       /* a reply in parts */
+    void *state;                             /* of an operation's own function */
+    const char *secret_hash, *key_hash;      /* bytea, of what such a function has made */
+    void (*opened)(struct request *request); /* once its gate is: see gate.h */
 
     /* x-raw-body: the operation's function is called when admit() and the header checks have passed, before any byte of
      * the body, and sets these (or refuses). Then each piece comes as it arrives; a result below 0 means that the
@@ -99,7 +109,10 @@ void request_refuse_with(struct request *request, const char *code, const char *
  * for its own statement. The result is cleared by the next query and at the end of the request. */
 void request_query(struct request *request, const char *statement, const char *const *values,
                    void (*done)(struct db_call *call));
-/* The same for a statement at hand. Returns 0, or -ENOMEM (then nothing was queued). */
+/* The same for a statement at hand and values that outlive the call. */
+void request_submit_values(struct request *request, const struct statement *statement, const char *const *values,
+                           void (*done)(struct db_call *call));
+/* The same with values bound by the contract. Returns 0, or -ENOMEM (then nothing was queued). */
 int request_submit(struct request *request, const struct statement *statement, void (*done)(struct db_call *call));
 
 /* Turns what is not DB_OK into the problem that the client gets, or only into its code. */

@@ -15,8 +15,10 @@
 #include "listen.h"
 #include "log.h"
 #include "metrics.h"
+#include "offers.h"
 #include "startup.h"
 #include "store.h"
+#include "webhooks.h"
 #include "worker.h"
 
 enum { RETRY_MS = 1000 };
@@ -30,6 +32,8 @@ struct server {
     struct metrics **metrics;
     unsigned n_workers;
     struct metrics_server *metrics_server;
+    struct webhooks *webhooks;
+    struct webhook_metrics webhook_metrics;
 };
 
 static int say(int r, char *text)
@@ -102,7 +106,7 @@ static int wait_for_database(struct server *server, const struct config *config,
 
     for (;;) {
         char *text = NULL;
-        int r = startup_ask(config, server->search_path, server->service.cursor_key, &text);
+        int r = startup_ask(config, server->search_path, server->service.cursor_key, &server->service.offers, &text);
 
         if (r != -EAGAIN)
             return say(r, text);
@@ -172,10 +176,28 @@ static int start_jobs(struct server *server, const struct config *config)
     return say(jobs_start(&settings, &server->service.jobs), NULL);
 }
 
+static int start_webhooks(struct server *server, const struct config *config)
+{
+    const struct webhooks_settings settings = {
+        .url = config->database_url,
+        .search_path = server->search_path,
+        .zone = config->zone,
+        .rules = &server->service.webhook_rules,
+        .ca_file = config->webhook_ca_file,
+        .timeout_ms = config->webhook_timeout_ms,
+        .parallel = config->webhook_parallel,
+        .metrics = &server->webhook_metrics,
+    };
+
+    return say(webhooks_start(&settings, &server->webhooks), NULL);
+}
+
 static int start_threads(struct server *server, const struct config *config)
 {
     int r = start_jobs(server, config);
 
+    if (!r)
+        r = start_webhooks(server, config);
     if (!r)
         r = listen_open(server->listen_fds, config->workers);
     for (unsigned i = 0; i < server->n_workers && !r; i++) {
@@ -185,7 +207,8 @@ static int start_threads(struct server *server, const struct config *config)
     }
     if (!r && server->metrics_fd >= 0) {
         r = listen_open(&server->metrics_fd, 1);
-        server->metrics_server = r ? NULL : metrics_serve(server->metrics, server->n_workers, server->metrics_fd);
+        server->metrics_server =
+            r ? NULL : metrics_serve(server->metrics, server->n_workers, &server->webhook_metrics, server->metrics_fd);
         if (!server->metrics_server)
             r = -EIO;
         else
@@ -202,6 +225,7 @@ static void stop_threads(struct server *server)
         worker_stop(server->workers[i]);
     for (unsigned i = 0; i < server->n_workers; i++)
         worker_join(server->workers[i]);
+    server->webhooks = webhooks_stop(server->webhooks);
     server->service.jobs = jobs_stop(server->service.jobs);
     server->metrics_server = metrics_stop(server->metrics_server);
 }
@@ -218,6 +242,7 @@ static void clear(struct server *server, const struct config *config)
     for (size_t i = 0; server->service.bindings && i < contract.n_operations; i++)
         binding_free(server->service.bindings[i]);
     router_free(server->service.router);
+    offers_free(server->service.offers);
     free(server->service.bindings);
     free(server->workers);
     free(server->metrics);
@@ -268,6 +293,9 @@ int serve_main(const struct config *config)
     raise_limits(config);
     server.search_path = startup_search_path();
     server.service.search_path = server.search_path;
+    /* config_check has found them well. */
+    address_parse_networks(config->webhook_allow, &server.service.webhook_rules);
+    address_parse_ports(config->webhook_ports, &server.service.webhook_rules);
     server.service.library_is_old = !strcmp(MHD_get_version(), "0.9.75");
     server.service.router = router_new(contract.operations, contract.n_operations);
     if (server.search_path && server.service.router && validate_start() == 0)
@@ -302,6 +330,7 @@ int serve_check(const struct config *config)
     char *text = NULL;
     struct auth_settings settings = worker_auth_settings(config);
     struct auth *auth = NULL;
+    struct offers *offers = NULL;
     int failed, r;
 
     config_print(config, stdout);
@@ -309,10 +338,12 @@ int serve_check(const struct config *config)
     failed = check_part("keys", r, text);
     auth_free(auth);
     text = NULL;
-    r = search_path ? startup_ask(config, search_path, key, &text) : -ENOMEM;
+    r = search_path ? startup_ask(config, search_path, key, &offers, &text) : -ENOMEM;
+    offers_free(offers);
     failed += check_part("database", r, text);
     failed += check_folder("attachments_dir", config->attachments_dir, R_OK | W_OK | X_OK);
     failed += check_folder("docs_dir", config->docs_dir, R_OK | X_OK);
+    failed += check_folder("webhook_ca_file", config->webhook_ca_file, R_OK);
     free(search_path);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conninfo.h"
+#include "offers.h"
 
 char *startup_search_path(void)
 {
@@ -89,28 +90,53 @@ static const struct statement *find_statement(const char *name)
     return NULL;
 }
 
-/* The statement answers one row of one bytea or text of at least CURSOR_KEY_SIZE bytes. */
-static int read_cursor_key(PGconn *connection, unsigned char *ret_key, char **reterr_text)
+static int read_rows(PGconn *connection, const char *name, PGresult **ret_result, char **reterr_text)
 {
-    const struct statement *statement = find_statement("system.cursor_key");
+    const struct statement *statement = find_statement(name);
     PGresult *result;
     int r = 0;
 
     if (!statement)
-        return fail(-EINVAL, reterr_text, "This build has no statement system.cursor_key.");
+        return fail(-EINVAL, reterr_text, "This build has no statement %s.", name);
     result = PQexecParams(connection, statement->sql, 0, NULL, NULL, NULL, NULL, /* binary= */ 1);
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        r = fail_connection(-EAGAIN, reterr_text, "The key of the cursors cannot be read", PQerrorMessage(connection));
-    else if (PQntuples(result) != 1 || PQgetlength(result, 0, 0) < CURSOR_KEY_SIZE)
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        r = fail_connection(-EAGAIN, reterr_text, name, PQerrorMessage(connection));
+        PQclear(result);
+        return r;
+    }
+    *ret_result = result;
+    return 0;
+}
+
+/* One row of one bytea or text of at least CURSOR_KEY_SIZE bytes. */
+static int read_cursor_key(PGconn *connection, unsigned char *ret_key, char **reterr_text)
+{
+    PGresult *result = NULL;
+    int r = read_rows(connection, "system.cursor_key", &result, reterr_text);
+
+    if (!r && (PQntuples(result) != 1 || PQgetlength(result, 0, 0) < CURSOR_KEY_SIZE))
         r = fail(-EAGAIN, reterr_text, "The key of the cursors is missing: run `whistled migrate` first.");
-    else
+    else if (!r)
         memcpy(ret_key, PQgetvalue(result, 0, 0), CURSOR_KEY_SIZE);
     PQclear(result);
     return r;
 }
 
+static int read_offers(PGconn *connection, struct offers **ret_offers, char **reterr_text)
+{
+    PGresult *result = NULL;
+    int r = read_rows(connection, "system.offers", &result, reterr_text);
+
+    if (!r) {
+        *ret_offers = offers_new(result);
+        r = *ret_offers ? 0 : -ENOMEM;
+    }
+    PQclear(result);
+    return r;
+}
+
 int startup_ask(const struct config *config, const char *search_path, unsigned char ret_cursor_key[CURSOR_KEY_SIZE],
-                char **reterr_text)
+                struct offers **ret_offers, char **reterr_text)
 {
     PGconn *connection = NULL;
     int r;
@@ -122,6 +148,8 @@ int startup_ask(const struct config *config, const char *search_path, unsigned c
         r = check_schema(connection, reterr_text);
     if (!r)
         r = read_cursor_key(connection, ret_cursor_key, reterr_text);
+    if (!r)
+        r = read_offers(connection, ret_offers, reterr_text);
     PQfinish(connection);
     return r;
 }

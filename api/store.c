@@ -78,18 +78,21 @@ int store_prepare(const char *folder, char **reterr_text)
     return r;
 }
 
-int store_begin(struct store_file *file, const char *folder, const char *tenant, const char *id)
+int store_place(struct store_file *file, const char *folder, const char *tenant, const char *id)
+{
+    int r = tenant_folder(folder, tenant, file->folder);
+
+    return r ? r : join(file->folder, id, file->path);
+}
+
+int store_begin(struct store_file *file, const char *folder, const char *id)
 {
     char incoming[STORE_PATH];
-    int r = tenant_folder(folder, tenant, file->folder);
+    int r = join(folder, INCOMING, incoming);
 
     file->fd = -1;
     file->incoming = false;
     file->size = file->n = 0;
-    if (!r)
-        r = join(file->folder, id, file->path);
-    if (!r)
-        r = join(folder, INCOMING, incoming);
     if (!r)
         r = join(incoming, id, file->temporary);
     if (r)

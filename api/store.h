@@ -29,10 +29,11 @@ int store_prepare(const char *folder, char **reterr_text);
  * each byte, so that it is never a path, and never another tenant's. 0 or -ENAMETOOLONG. */
 int store_path(const char *folder, const char *tenant, const char *id, char ret_path[STORE_PATH]);
 
-/* All: 0 or -Exxx. `id` is a UUID of ours. store_begin creates, store_write appends (by way of the buffer), store_patch
- * overwrites what was written, store_keep hashes, syncs and puts the file at its place: after it the file outlives a
- * loss of power. */
-int store_begin(struct store_file *file, const char *folder, const char *tenant, const char *id);
+/* All: 0 or -Exxx. `id` is a UUID of ours. store_begin creates, store_place says where it shall lie, store_write
+ * appends (by way of the buffer), store_patch overwrites what was written, store_keep hashes, syncs and puts the file
+ * at its place: after it the file outlives a loss of power. */
+int store_begin(struct store_file *file, const char *folder, const char *id);
+int store_place(struct store_file *file, const char *folder, const char *tenant, const char *id);
 int store_write(struct store_file *file, const void *data, size_t size);
 int store_flush(struct store_file *file);
 int store_patch(struct store_file *file, uint64_t at, const void *data, size_t size);

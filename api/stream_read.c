@@ -314,13 +314,14 @@ static bool add_event(struct reader *reader, struct arena *arena, const PGresult
     const struct binding *binding = streams->worker->service->bindings[streams->operation->index];
     const char *place = answer_text(result, row, "_cursor");
     const char *id = place ? stream_seal(streams, arena, reader->hanger.tenant, place) : NULL;
+    const struct encoding encoding = {.zone = streams->worker->zone, .offers = streams->worker->service->offers};
 
     if (!id)
         return false;
     buffer_add_text(text, "id: ");
     buffer_add_text(text, id);
     buffer_add_text(text, "\ndata: ");
-    if (encode_row(binding, result, row, streams->worker->zone, text))
+    if (encode_row(binding, result, row, &encoding, text))
         return false;
     buffer_add_text(text, "\n\n");
     return !text->failed;

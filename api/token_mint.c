@@ -9,6 +9,7 @@
 #include "contract.h"
 #include "keys.h"
 #include "token.h"
+#include "token_claims.h"
 #include "worker.h"
 
 enum { MAX_REPEATS = 32, DEFAULT_TTL_S = 8 * 3600, MAX_TTL_S = 366 * 86400 };
@@ -107,64 +108,20 @@ static int check_order(struct order *order)
     return 0;
 }
 
-/* Where the service will look for it: realm_access.roles is an object in an object. Takes the value over. */
-static int put(json_t *claims, const char *name, json_t *value)
-{
-    const char *dot = strchr(name, '.');
-    json_t *inner;
-
-    if (!dot)
-        return json_object_set_new(claims, name, value);
-    inner = json_object();
-    if (inner) {
-        char *member = strndup(name, (size_t)(dot - name));
-        json_t *present = member ? json_object_get(claims, member) : NULL;
-
-        if (present)
-            json_decref(inner);
-        else if (!member || json_object_set_new(claims, member, inner))
-            inner = NULL;
-        inner = present ? present : inner;
-        free(member);
-    }
-    if (inner)
-        return put(inner, dot + 1, value);
-    json_decref(value);
-    return -1;
-}
-
-static json_t *texts(const char *const *items, size_t n)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(array, json_string(items[i]));
-    return array;
-}
-
 static json_t *claims_of(const struct order *order, const struct config *config)
 {
-    json_int_t now = time(NULL);
-    json_t *claims = json_object();
-    int failed = claims ? 0 : -1;
+    const struct token_grant grant = {
+        .subject = order->subject,
+        .tenant = order->tenant,
+        .organisation = order->organisation,
+        .roles = order->roles,
+        .n_roles = order->n_roles,
+        .areas = order->areas,
+        .n_areas = order->n_areas,
+        .ttl_s = order->ttl_s,
+    };
 
-    if (config->issuer[0])
-        failed |= put(claims, "iss", json_string(config->issuer));
-    if (config->audience[0])
-        failed |= put(claims, "aud", json_string(config->audience));
-    failed |= put(claims, "sub", json_string(order->subject));
-    failed |= put(claims, "iat", json_integer(now));
-    failed |= put(claims, "exp", json_integer(now + order->ttl_s));
-    failed |= put(claims, config->claim_tenant, json_string(order->tenant));
-    failed |= put(claims, config->claim_roles, texts(order->roles, order->n_roles));
-    if (order->organisation)
-        failed |= put(claims, config->claim_org, json_string(order->organisation));
-    if (order->n_areas)
-        failed |= put(claims, config->claim_areas, texts(order->areas, order->n_areas));
-    if (!failed)
-        return claims;
-    json_decref(claims);
-    return NULL;
+    return token_claims(&grant, config);
 }
 
 static char *sign(const struct order *order, const struct config *config)

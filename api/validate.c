@@ -128,6 +128,32 @@ static const struct property *find_property(const struct schema *schema, const c
 static void check_value(const struct validation *validation, const struct schema *schema, const json_t *value,
                         const struct place *place);
 
+static bool condition_holds(const struct condition *condition, const json_t *object)
+{
+    const json_t *value = json_object_get(object, condition->property);
+
+    if (condition->is_text)
+        return json_is_string(value) && !strcmp(json_string_value(value), condition->value);
+    return json_is_boolean(value) && json_is_true(value) == !strcmp(condition->value, "true");
+}
+
+static void check_conditions(const struct validation *validation, const struct schema *schema, const json_t *object,
+                             const struct place *place)
+{
+    for (size_t i = 0; i < schema->n_conditions; i++) {
+        const struct condition *condition = &schema->conditions[i];
+
+        if (!condition_holds(condition, object))
+            continue;
+        for (size_t k = 0; k < condition->n_required; k++) {
+            struct place here = {.above = place, .key = condition->required[k]};
+
+            if (!json_object_get(object, condition->required[k]))
+                add_fault(validation, &here, "required");
+        }
+    }
+}
+
 static void check_object(const struct validation *validation, const struct schema *schema, const json_t *object,
                          const struct place *place)
 {
@@ -152,6 +178,7 @@ static void check_object(const struct validation *validation, const struct schem
         if (property->required && !json_object_get(object, property->name))
             add_fault(validation, &here, "required");
     }
+    check_conditions(validation, schema, object, place);
     if (json_object_size(object) < schema->min_properties)
         add_fault(validation, place, "too_few_fields");
 }

@@ -15,6 +15,8 @@
 #include "filer.h"
 #include "http.h"
 #include "log.h"
+#include "names.h"
+#include "ops/ops.h"
 #include "perform.h"
 
 enum {
@@ -25,6 +27,8 @@ enum {
     TOKEN_CACHE = 4096,
     NOTICE_MS = 500, /* not ready, but still accepting: until whoever balances the load has seen it */
 };
+
+#define FAILURES_PER_SECOND 0.2 /* after the first few: one in five seconds */
 
 /* A message from another thread; its texts stand behind it. */
 struct wake {
@@ -136,15 +140,19 @@ static int make_parts(struct worker *worker)
         worker->waiters =
             waiters_new(worker->hooks, config->max_waiters / config->workers, perform_again, perform_over);
     worker->streams = streams_new(worker, config->max_streams / config->workers);
-    worker->rates = rates_new(config->citizen_rate);
+    worker->names = names_new();
+    worker->rates = rates_new(config->citizen_rate, config->citizen_rate);
+    worker->client_rates = rates_new(config->client_rate, config->client_rate);
+    worker->public_rates = rates_new(config->public_rate, config->public_rate);
+    worker->failures = rates_new(FAILURES_PER_SECOND, config->failure_burst);
     worker->metrics = metrics_new();
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     worker->blank_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (worker->blank_fd < 0 || !worker->streams)
         return -ENOMEM;
-    if (!worker->zone || !worker->waiters || !worker->rates || !worker->metrics || worker->epoll_fd < 0 ||
-        worker->bell_fd < 0)
+    if (!worker->zone || !worker->waiters || !worker->names || !worker->rates || !worker->client_rates ||
+        !worker->public_rates || !worker->failures || !worker->metrics || worker->epoll_fd < 0 || worker->bell_fd < 0)
         return -ENOMEM;
     worker->bell_source.ready = bell_rings;
     worker->filer = filer_new(worker->epoll_fd);
@@ -350,6 +358,7 @@ static void *loop(void *cls)
     while (!advance(worker))
         turn(worker);
     /* Whatever still runs is answered now; suspended connections must all be resumed before the daemon stops. */
+    exports_stop(worker);
     worker->filer = filer_free(worker->filer);
     worker->db = db_free(worker->db);
     MHD_run(worker->daemon);
@@ -408,7 +417,11 @@ struct worker *worker_free(struct worker *worker)
     streams_free(worker->streams);
     waiters_free(worker->waiters);
     hooks_free(worker->hooks);
+    names_free(worker->names);
     rates_free(worker->rates);
+    rates_free(worker->client_rates);
+    rates_free(worker->public_rates);
+    rates_free(worker->failures);
     metrics_free(worker->metrics);
     if (worker->bell_fd >= 0)
         close(worker->bell_fd);

@@ -20,10 +20,12 @@
 #include "wait.h"
 
 struct MHD_Daemon;
+struct exporting;
 struct filer;
+struct names;
 struct wake;
 
-enum worker_phase { WORKER_RUNNING, WORKER_NOT_READY, WORKER_DRAINING };
+enum worker_phase { WORKER_RUNNING, WORKER_NOT_READY, WORKER_DRAINING, WORKER_STOPPED };
 
 struct worker {
     unsigned index;
@@ -40,11 +42,16 @@ struct worker {
     struct hooks *hooks;
     struct waiters *waiters;
     struct streams *streams;
-    struct rates *rates;
+    struct names *names;
+    struct rates *rates;        /* of citizens */
+    struct rates *client_rates; /* of machines, by token or key */
+    struct rates *public_rates; /* of all who call without either, together */
+    struct rates *failures;     /* of secrets and keys that are wrong, by the client they were tried on */
     struct metrics *metrics;
     struct filer *filer;
-    unsigned uploads; /* under way */
-    uint64_t now_ms;  /* CLOCK_MONOTONIC at the turn's begin */
+    unsigned uploads, form_uploads; /* under way */
+    struct exporting *exports;      /* likewise, whose turn is next comes first */
+    uint64_t now_ms;                /* CLOCK_MONOTONIC at the turn's begin */
     enum worker_phase phase;
     uint64_t phase_end_ms;
     pthread_t thread;

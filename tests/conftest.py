@@ -6,8 +6,10 @@ import os
 import psycopg
 import pytest
 
+from support.audit import assert_audit
 from support.client import Client
 from support.contract import Contract
+from support.hooks import Hooks
 from support.postgres import Postgres, select_pause
 from support.service import Service
 from support.world import Clock, Street, build_world
@@ -32,7 +34,8 @@ def postgres():
 @pytest.fixture(scope="session")
 def service(postgres: Postgres):
     postgres.create_database("main")
-    service = Service(postgres, "main")
+    # Receivers of the tests' own are called by plain http on loopback, and nothing else there is.
+    service = Service(postgres, "main", webhook_allow="127.0.0.0/8", webhook_ports="443,1024-65535", webhook_timeout_ms=2000)
     done = service.run("migrate")
     assert done.returncode == 0, done.stderr
     build_world(postgres.url("whistled_owner", "main"), "street")
@@ -96,6 +99,14 @@ def drained(db):
 
 
 @pytest.fixture
+def hooks(db):
+    """Subscriptions that end with the test: others' tickets must not be sent to its receivers."""
+    found = Hooks(db)
+    yield found
+    found.end()
+
+
+@pytest.fixture
 def anonymous(service: Service, contract: Contract) -> Client:
     return Client(service.base, contract, None, "nobody")
 
@@ -116,15 +127,3 @@ def everything_hit(request, contract: Contract):
         return
     missing = [o.id for o in contract.operations if not any(200 <= s < 400 for s in contract.seen[o.id])]
     assert not missing, f"no test ever saw these operations succeed: {missing}"
-
-
-def assert_audit(url: str) -> None:
-    """Each object recomputed from its events equals what is stored."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        schema = connection.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%' ORDER BY oid DESC LIMIT 1"
-        ).fetchone()[0]
-        connection.execute(f"SET search_path = {schema}, whistled, public")
-        for (tenant,) in connection.execute("SELECT tenant FROM tenants").fetchall():
-            found = connection.execute("SELECT * FROM audit_objects(%s)", (tenant,)).fetchall()
-            assert not found, f"{tenant}: the auditor differs: {found[:10]}"

@@ -62,8 +62,10 @@ def load(root: Path, version: str, faults: Faults):
 def write_depfile(path: Path, target: Path, root: Path) -> None:
     """Folders too: a file that comes or goes changes them."""
     read = [root / "openapi.yaml", root / "api" / "errors.def"]
-    for folder in ("migrations", "procedures", "queries"):
+    for folder in ("migrations", "parts", "procedures", "queries"):
         top = root / "db" / folder
+        if not top.is_dir():
+            continue
         read += [top, *(p for p in sorted(top.rglob("*")) if p.is_dir() or p.suffix in (".sql", ".txt"))]
     words = " ".join(str(p).replace(" ", "\\ ") for p in read)
     path.write_text(f"{target}: {words}\n", encoding="utf-8")

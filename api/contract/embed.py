@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from document import Faults
+from parts import read_sql
 from tables import c_lines, c_string
 
 # Transition tables stand in a folder of their own; types come before them, whatever uses them after.
-FOLDER_PREFIX = {"transitions": "30_transitions"}
+FOLDER_PREFIX = {"transitions": "15_transitions"}
 CHECKSUM_DIGITS = 12
 
 
@@ -23,9 +24,9 @@ def load_files(folder: Path) -> list[File]:
     """In the order in which they are to be run."""
     files = []
     for path in sorted(folder.rglob("*.sql"), key=lambda path: _order(path.relative_to(folder))):
-        data = path.read_bytes()
+        text = read_sql(path)
         name = str(path.relative_to(folder))
-        files.append(File(name=name, text=data.decode("utf-8"), sha256=hashlib.sha256(data).hexdigest()))
+        files.append(File(name=name, text=text, sha256=hashlib.sha256(text.encode()).hexdigest()))
     return files
 
 

@@ -16,13 +16,29 @@ ROLES = (
     "citizen", "client", "grid_worker", "community", "window_clerk", "department", "property", "dispatcher", "leader",
     "supervisor", "auditor", "admin",
 )  # fmt: skip
+# What a machine client may, word by word; their bits follow those of the roles.
+SCOPES = ("cases:create", "cases:read", "tickets:work", "open311")
+# Whose habits an operation keeps in its refusals, empty parameters and types: our own, or those of a specification.
+MANNERS = {"own": "MANNER_OWN", "oauth": "MANNER_OAUTH", "open311": "MANNER_OPEN311"}
+# Who calls says a key inside the request: api_key.
+GATES = {"optional": "GATE_OPTIONAL", "required": "GATE_REQUIRED"}
+GATE_NAMES = {"api_key", "jurisdiction_id"}
+# A path may end in `.{format}`: what its values stand for.
+FORMATS = {"json": "application/json", "xml": "text/xml"}
+JSON = "application/json"
+FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 DEFAULT_MAX_BODY = 65536
 MAX_PATH_PARAMETERS = 4
-# The core's own, in whichever list they stand.
+# The core's own, in whichever list or export they stand.
 PAGING = {"limit", "cursor"}
+WRITING = {"format", "bom", "header", "times"}
+# What an export can be written as, the one first that is sent to who does not care, and the function that does it.
+EXPORT_TYPES = ("text/csv", "application/x-ndjson")
+EXPORT_HANDLER = "exports_run"
 COLUMN_TYPES = {
     ("string", "uuid"): "uuid",
     ("string", "date-time"): "timestamptz",
+    ("string", "w3c-date-time"): "timestamptz",
     ("string", "date"): "date",
     ("integer", None): "bigint",
     ("number", None): "float8",
@@ -53,7 +69,15 @@ class Operation:
     max_body: int = DEFAULT_MAX_BODY
     raw_body: bool = False
     streams: bool = False
-    media_types: list[str] = field(default_factory=list)  # of a raw body
+    exports: bool = False
+    pictures: str | None = None  # of a form in parts: the field whose files are pictures
+    max_upload: int = 0
+    form: bool = False  # the body is a form; its schema says what becomes of the texts
+    media_types: list[str] = field(default_factory=list)  # of a raw body or a form
+    scopes: list[str] = field(default_factory=list)
+    manner: str = "own"
+    gate: str | None = None
+    suffix: Parameter | None = None
     alone: bool = False
     personal: bool = True
     deprecation: dict[str, str] = field(default_factory=dict)  # fields of struct operation → header values
@@ -143,11 +167,15 @@ class Operations:
             roles=[],
             parameters=[],
             raw_body=entry.get("x-raw-body", False),
+            exports=entry.get("x-export", False),
             alone=entry.get("x-alone", False),
             personal=entry.get("x-personal", True),
             max_body=entry.get("x-max-body", DEFAULT_MAX_BODY),
-            handler=entry.get("x-handler"),
+            handler=EXPORT_HANDLER if entry.get("x-export") else entry.get("x-handler"),
+            manner=entry.get("x-manner", "own"),
+            gate=entry.get("x-gate"),
         )
+        self._check_ways(operation)
         if not re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", operation.id):
             self.faults.add(operation.place, "has no operationId of the form resource.action.")
         operation.deprecation = deprecation_headers(operation, entry, self.faults)
@@ -169,6 +197,22 @@ class Operations:
         if "public" in roles and len(roles) > 1:
             self.faults.add(operation.place, "names public and other roles in x-roles.")
         operation.roles = [role for role in ROLES if role in roles]
+        operation.scopes = list(entry.get("x-scopes", []))
+        for scope in operation.scopes:
+            if scope not in SCOPES:
+                self.faults.add(operation.place, f"names the unknown scope {scope!r} in x-scopes.")
+        if "client" in operation.roles and not operation.scopes:
+            self.faults.add(operation.place, "lets the role client in, but names no x-scopes for it.")
+        if operation.scopes and not operation.roles:
+            self.faults.add(operation.place, "is public, and names x-scopes.")
+
+    def _check_ways(self, operation: Operation) -> None:
+        if operation.manner not in MANNERS:
+            self.faults.add(operation.place, f"has the unknown x-manner {operation.manner!r}; known are {', '.join(MANNERS)}.")
+            operation.manner = "own"
+        if operation.gate is not None and operation.gate not in GATES:
+            self.faults.add(operation.place, f"has the unknown x-gate {operation.gate!r}; known are {', '.join(GATES)}.")
+            operation.gate = None
 
     def _load_parameters(self, operation: Operation, nodes: list) -> None:
         for node in map(self.document.resolve, nodes):
@@ -189,6 +233,17 @@ class Operations:
                 )
             )
         self._check_path(operation)
+        self._load_suffix(operation)
+
+    def _load_suffix(self, operation: Operation) -> None:
+        """`/open311/v2/services.{format}`: what stands behind the last dot says in which form the reply comes."""
+        match = re.search(r"[^/]\.\{([^}/]*)\}$", operation.path)
+        if not match:
+            return
+        operation.suffix = next((p for p in operation.parameters if p.place == "path" and p.name == match[1]), None)
+        values = operation.suffix.schema.values if operation.suffix else ()
+        if not values or set(values) - set(FORMATS):
+            self.faults.add(operation.place, f"ends in .{{{match[1]}}}, which is no enum of {', '.join(FORMATS)}.")
 
     def _check_path(self, operation: Operation) -> None:
         in_path = re.findall(r"\{([^}]*)\}", operation.path)
@@ -209,18 +264,30 @@ class Operations:
         if operation.raw_body:
             operation.media_types = sorted(body.get("content", {}))
             return
-        content = body.get("content", {}).get("application/json")
-        if content is None or "schema" not in content:
-            self.faults.add(operation.place, "has a request body that is not application/json with a schema.")
+        operation.form = FORM in body.get("content", {})
+        if operation.form:
+            operation.media_types = sorted(body["content"])
+            self._load_pictures(operation, entry)
+        content = body.get("content", {}).get(FORM if operation.form else JSON)
+        if content is None or "schema" not in content or set(operation.media_types) - {FORM, MULTIPART}:
+            self.faults.add(operation.place, "has a request body that is neither application/json nor a form with a schema.")
             return
         node = self.document.resolve(content["schema"])
-        operation.body = self.requests.compile(node, f"{operation.place}, request body")
+        operation.body = self.requests.compile(node, f"{operation.place}, request body", form=operation.form)
         if type_names(node) != ["object"] or is_nullable(node):
             self.faults.add(operation.place, "has a request body that is no object.")
         for name, child in node.get("properties", {}).items():
             child = self.document.resolve(child)
             items = self.document.resolve(child["items"]) if "items" in child else None
             operation.body_types[name] = column_type(child, items)
+
+    def _load_pictures(self, operation: Operation, entry: dict) -> None:
+        """A form that may come in parts says which of its fields holds pictures, and how much all parts may be."""
+        if MULTIPART not in operation.media_types:
+            return
+        operation.pictures, operation.max_upload = entry.get("x-pictures"), entry.get("x-max-upload", 0)
+        if not operation.pictures or operation.max_upload <= operation.max_body:
+            self.faults.add(operation.place, "takes a form in parts without x-pictures, and x-max-upload above its x-max-body.")
 
     def _load_reply(self, operation: Operation, entry: dict) -> None:
         responses = {str(status): node for status, node in entry.get("responses", {}).items()}
@@ -233,10 +300,32 @@ class Operations:
         content = self.document.resolve(responses[str(good[0])]).get("content", {})
         operation.streams = "text/event-stream" in content
         where = f"{operation.place}, reply {good[0]}"
-        if "x-rows" in entry:  # its function writes the reply around the statement's rows
+        if operation.exports:
+            self._load_rows(operation, content, where)
+        elif "x-rows" in entry:  # its function writes the reply around the statement's rows
             operation.encoder = self.replies.compile(entry["x-rows"], where)
-        elif "application/json" in content:
-            operation.encoder = self.replies.compile(content["application/json"].get("schema", {}), where)
+        elif JSON in content:
+            operation.encoder = self.replies.compile(content[JSON].get("schema", {}), where)
+        self._load_forms(operation, content, where)
+
+    def _load_forms(self, operation: Operation, content: dict, where: str) -> None:
+        """A reply in the form that the path asks for; names of elements only where that may be XML."""
+        suffixes = operation.suffix.schema.values if operation.suffix else ()
+        for suffix in suffixes:
+            if FORMATS.get(suffix) not in content:
+                self.faults.add(operation.place, f"takes .{suffix}, but has no {FORMATS.get(suffix)} among its replies.")
+        if operation.encoder is None:
+            return
+        if "xml" in suffixes:
+            self.replies.check_elements(operation.encoder, where)
+        else:
+            self.replies.drop_elements(operation.encoder)
+
+    def _load_rows(self, operation: Operation, content: dict, where: str) -> None:
+        if set(content) != set(EXPORT_TYPES) or operation.method != "GET" or not operation.roles:
+            self.faults.add(where, f"is an export, so it is a GET of named roles and answers {' and '.join(EXPORT_TYPES)}.")
+            return
+        operation.encoder = self.replies.compile_rows(content[EXPORT_TYPES[1]].get("schema", {}), where)
 
     def _check_problems(self, operation: Operation, statuses: set[str]) -> None:
         """Without `default`, each class of refusal that this operation can give must be declared."""
@@ -265,7 +354,7 @@ class Operations:
         if statement is None or statement.internal:
             return
         operation.statement = statement
-        if operation.status != 204 and operation.encoder is None and operation.handler is None:
+        if operation.status != 204 and operation.encoder is None and (operation.handler is None or operation.exports):
             self.faults.add(operation.place, "has a statement, but its reply is no object that could be encoded.")
         self._bind(operation, statement)
 
@@ -287,7 +376,9 @@ class Operations:
                 f"the statement is shared, but its parameters have other types here: {', '.join(types)} "
                 f"instead of {', '.join(statement.types)}.",
             )
-        if operation.handler is None:
+        if operation.exports and "cursor" not in statement.parameters:
+            self.faults.add(statement.path, "is an export's, so it goes on behind @cursor.")
+        if operation.handler is None or operation.exports:
             self._check_reached(operation, statement, used)
 
     def _source(self, operation: Operation, name: str) -> tuple[str | None, int, str]:
@@ -307,7 +398,9 @@ class Operations:
     def _check_reached(self, operation: Operation, statement: Statement, used: set) -> None:
         """A field that a client may send and nobody reads is a lie of the contract."""
         for index, parameter in enumerate(operation.parameters):
-            if parameter.place == "header" or parameter.name in PAGING:
+            if parameter.place == "header" or parameter.name in (WRITING if operation.exports else PAGING):
+                continue
+            if parameter is operation.suffix or operation.gate and parameter.name in GATE_NAMES:
                 continue
             if ("ARGUMENT_PARAMETER", index) not in used:
                 self.faults.add(
@@ -317,6 +410,8 @@ class Operations:
         if operation.body is None or ("ARGUMENT_BODY", 0) in used:
             return
         for index, (name, _, _) in enumerate(operation.body.properties):
+            if operation.gate and name in GATE_NAMES:
+                continue
             if ("ARGUMENT_FIELD", index) not in used:
                 self.faults.add(
                     operation.place,
@@ -328,5 +423,5 @@ class Operations:
 def check_work(operations: list[Operation], faults: Faults) -> None:
     for operation in operations:
         file = f"db/queries/{operation.wanted.replace('.', '/')}.sql"
-        if operation.statement is None and operation.handler is None:
+        if operation.statement is None and (operation.handler is None or operation.exports):
             faults.add(operation.place, f"has neither a statement ({file}) nor an x-handler.")

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from document import Broken, Document, Faults
 
 KINDS = {"null": 1, "boolean": 2, "integer": 4, "number": 8, "string": 16, "array": 32, "object": 64}
-FORMATS = {"uuid": "FORMAT_UUID", "date-time": "FORMAT_DATE_TIME", "date": "FORMAT_DATE"}
+FORMATS = {
+    "uuid": "FORMAT_UUID", "date-time": "FORMAT_DATE_TIME", "date": "FORMAT_DATE", "w3c-date-time": "FORMAT_W3C",
+}  # fmt: skip
 COMBINATORS = ("oneOf", "anyOf", "allOf")
 # What the validator understands; any other keyword would be a promise that nobody keeps.
 UNDERSTOOD = {
     "type", "format", "pattern", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength",
     "properties", "required", "additionalProperties", "minProperties", "items", "minItems", "maxItems", "uniqueItems",
-    "default", "description", "title", "example", "examples", "deprecated", "readOnly", "writeOnly", "$ref", "$comment",
+    "if", "then", "default", "description", "title", "example", "examples", "deprecated", "readOnly", "writeOnly", "$ref", "$comment",
 }  # fmt: skip
 MAX_DEPTH = 32
 NO_LIMIT = None
@@ -28,6 +30,7 @@ class Schema:
     min_length: int = 0
     max_length: int | None = NO_LIMIT
     properties: tuple[tuple[str, "Schema", bool], ...] = ()
+    conditions: tuple[tuple[str, str | bool, tuple[str, ...]], ...] = ()
     free_form: bool = False
     min_properties: int = 0
     items: "Schema | None" = None
@@ -49,14 +52,21 @@ def is_nullable(node: dict) -> bool:
     return "null" in type_names(node)
 
 
+def only_conditions(node: dict) -> bool:
+    return all(set(part) == {"if", "then"} for part in node.get("allOf", [{}]))
+
+
 class Requests:
     """Compiles what clients send: bodies and parameters."""
 
     def __init__(self, document: Document, faults: Faults):
         self.document, self.faults = document, faults
 
-    def compile(self, node, where: str, depth: int = 0) -> Schema:
+    def compile(self, node, where: str, depth: int = 0, form: bool = False) -> Schema:
+        """A form's further fields are passed over, as its specifications want it: they never reach the validator."""
         node = self.document.resolve(node)
+        if form and node.get("additionalProperties") is True:
+            node = {**node, "additionalProperties": False}
         if depth > MAX_DEPTH:
             raise Broken(f"{where}: the schema contains itself, which requests may not.")
         if not isinstance(node, dict):
@@ -80,6 +90,7 @@ class Requests:
             min_length=node.get("minLength", 0),
             max_length=node.get("maxLength", NO_LIMIT),
             properties=self._properties(node, where, depth),
+            conditions=self._conditions(node, where),
             free_form=node.get("additionalProperties") is True,
             min_properties=node.get("minProperties", 0),
             items=self.compile(node["items"], f"{where}[]", depth + 1) if "items" in node else None,
@@ -98,9 +109,25 @@ class Requests:
             for name in sorted(declared, key=str.encode)
         )
 
+    def _conditions(self, node: dict, where: str) -> tuple:
+        """`if` one property has one value, `then` others are required; several of them in an allOf."""
+        found = []
+        for part in [node] * ("if" in node or "then" in node) + (node["allOf"] if only_conditions(node) else []):
+            test, then = part.get("if", {}), part.get("then", {})
+            name, *more = test.get("properties", {"": None})
+            value = (test.get("properties", {}).get(name) or {}).get("const")
+            fits = not more and test.get("required") == [name] and set(test) == {"properties", "required"}
+            if not fits or not isinstance(value, (str, bool)) or set(then) != {"required"}:
+                self.faults.add(where, "has a condition; the validator knows only: if one property has one value, then others are required.")
+                continue
+            for other in sorted({name, *then["required"]} - set(node.get("properties", {}))):
+                self.faults.add(where, f"has a condition on {other}, which it does not declare.")
+            found.append((name, value, tuple(then["required"])))
+        return tuple(found)
+
     def _check(self, node: dict, where: str) -> None:
         for word in COMBINATORS:
-            if word in node:
+            if word in node and not (word == "allOf" and only_conditions(node)):
                 self.faults.add(where, f"uses {word}, which requests may not; write the fields out.")
         for key in node:
             if key not in UNDERSTOOD and key not in COMBINATORS and not str(key).startswith("x-"):

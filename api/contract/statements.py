@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from document import Broken, Faults
+from document import Faults
+from parts import read_sql
 
 TYPES = {
     "bool": 16, "boolean": 16, "bytea": 17, "bigint": 20, "integer": 23, "text": 25, "json": 114, "float8": 701,
@@ -18,6 +19,7 @@ RESERVED = {
     "tenant": "text", "actor": "text", "roles": "text[]", "op_roles": "text[]", "org": "text", "areas": "text[]",
     "action": "text", "id": "uuid", "idempotency_key": "text", "fingerprint": "text", "if_match": "bigint[]",
     "request_id": "text", "lang": "text", "now": "timestamptz", "cursor": "text", "limit": "integer", "body": "jsonb",
+    "secret_hash": "bytea", "key_hash": "bytea", "base_url": "text", "contact": "text",
 }  # fmt: skip
 
 # Called from C by name. All in db/queries/system are too, and what db/queries/internal.txt lists.
@@ -107,10 +109,7 @@ def load_statements(folder: Path, root: Path, faults: Faults) -> dict[str, State
     for path in sorted(folder.rglob("*.sql")):
         name = ".".join(path.relative_to(folder).with_suffix("").parts)
         shown = str(path.relative_to(root))
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise Broken(f"{shown}: is not UTF-8.") from None
+        text = read_sql(path)
         sql, names, wrong = number_parameters(text)
         for sentence in wrong:
             faults.add(shown, sentence)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from catalogue import Error
-from operations import ROLES, Operation, Parameter
-from replies import Encoder, Node
+from operations import FORMATS, GATES, MANNERS, ROLES, SCOPES, Operation, Parameter
+from replies import Element, Encoder, Node
 from schemas import Schema
 from statements import RESERVED, TYPES, Statement
 
 LINE_BYTES = 100
+# Roles and scopes share one list: a token names both in one claim, an operation asks for either by a bit.
+RIGHTS = (*ROLES, *SCOPES)
 
 
 def c_string(text: str | None) -> str:
@@ -63,6 +65,7 @@ class Tables:
         self.contract = contract
         self.schemas: dict[Schema, int] = {}
         self.patterns: list[str] = []
+        self.elements: dict[Element, str] = {}
         self.before: list[str] = []  # arrays that the main tables point to
         self.rows: list[str] = []  # of the table of schemas
 
@@ -89,6 +92,19 @@ class Tables:
         self.before.append(f"static const struct property {name}[] = {{\n" + "\n".join(rows) + "\n};")
         return name
 
+    def _conditions(self, schema: Schema) -> str:
+        name = f"conditions_{len(self.rows)}"
+        rows = []
+        for n, (property_name, value, required) in enumerate(schema.conditions):
+            text = value if isinstance(value, str) else c_bool(value)
+            self.before.append(f"static const char *const {name}_{n}[] = {{{', '.join(map(c_string, required))}}};")
+            rows.append(
+                f"    {{.property = {c_string(property_name)}, .value = {c_string(text)}, .is_text = {c_bool(isinstance(value, str))}, "
+                f".required = {name}_{n}, .n_required = {len(required)}}},"
+            )
+        self.before.append(f"static const struct condition {name}[] = {{\n" + "\n".join(rows) + "\n};")
+        return name
+
     def _schema_row(self, schema: Schema, number: int, items: str, properties: str) -> str:
         parts = [f".types = {schema.types}", f".format = {schema.format}"]
         if schema.pattern is not None:
@@ -108,6 +124,8 @@ class Tables:
         parts.append(f".min_length = {schema.min_length}, .max_length = {c_limit(schema.max_length)}")
         if properties:
             parts.append(f".properties = {properties}, .n_properties = {len(schema.properties)}")
+        if schema.conditions:
+            parts.append(f".conditions = {self._conditions(schema)}, .n_conditions = {len(schema.conditions)}")
         parts.append(f".free_form = {c_bool(schema.free_form)}, .min_properties = {schema.min_properties}")
         parts.append(f".items = {items}, .min_items = {schema.min_items}, .max_items = {c_limit(schema.max_items)}")
         parts.append(f".unique_items = {c_bool(schema.unique_items)}")
@@ -148,6 +166,27 @@ class Tables:
 
     # Encoders -----------------------------------------------------------------------------------------------------
 
+    def element(self, element: Element | None) -> str:
+        if element is None:
+            return "NULL"
+        if element not in self.elements:
+            row = self._element(element)
+            self.elements[element] = f"element_{len(self.elements)}"
+            self.before.append(f"static const struct xml_element {self.elements[element]} = {row};")
+        return f"&{self.elements[element]}"
+
+    def _element(self, element: Element) -> str:
+        """Its initialiser; what it points to goes before."""
+        item, members = self.element(element.item), "NULL"
+        if element.members:
+            rows = ", ".join(map(self._element, element.members))
+            members = f"members_{len(self.before)}"
+            self.before.append(f"static const struct xml_element {members}[] = {{{rows}}};")
+        return (
+            f"{{.name = {c_string(element.name)}, .item = {item}, .members = {members}, "
+            f".n_members = {len(element.members)}}}"
+        )
+
     def _nodes(self, nodes: list[Node], label: str) -> str:
         rows = []
         for number, node in enumerate(nodes):
@@ -157,7 +196,13 @@ class Tables:
                 parts.append(f".kind = ENCODE_OBJECT, .children = {children}, .n_children = {len(node.children)}")
             else:
                 parts.append(f".kind = ENCODE_COLUMN, .column = {c_string(node.column)}, .slot = {node.slot}")
-                parts.append(f".schema = {self.schema(node.schema)}")
+                parts.append(f".schema = {self.schema(node.schema)}, .element = {self.element(node.element)}")
+                if node.title:
+                    parts.append(f".title = {c_string(node.title)}")
+            if node.names is not None:
+                parts.append(f".names = NAMES_{node.names.upper()}")
+            if node.offers is not None:
+                parts.append(f".offers = {c_string(node.offers)}")
             parts.append(f".required = {c_bool(node.required)}, .nullable = {c_bool(node.nullable)}")
             rows.append(f"    {{{', '.join(parts)}}},")
         self.before.append(f"static const struct encode_node nodes_{label}[] = {{\n" + "\n".join(rows) + "\n};")
@@ -167,7 +212,8 @@ class Tables:
         nodes = self._nodes(encoder.nodes, str(index)) if encoder.nodes else "NULL"
         self.before.append(
             f"static const struct encoder encoder_{index} = {{.nodes = {nodes}, .n_nodes = {len(encoder.nodes)}, "
-            f".n_slots = {encoder.n_slots}, .list = {c_bool(encoder.list)}}};"
+            f".n_slots = {encoder.n_slots}, .shape = SHAPE_{encoder.shape.upper()}, "
+            f".element = {self.element(encoder.element)}}};"
         )
         return f"&encoder_{index}"
 
@@ -198,9 +244,17 @@ class Tables:
         self.before.append(f"static const char *const media_types_{index}[] = {{{texts}}};")
         return f".media_types = media_types_{index}, .n_media_types = {len(operation.media_types)},"
 
+    def _suffixes(self, operation: Operation, index: int) -> str:
+        if operation.suffix is None:
+            return ""
+        values = operation.suffix.schema.values
+        rows = ", ".join(f"{{.value = {c_string(v)}, .media_type = {c_string(FORMATS[v])}}}" for v in values)
+        self.before.append(f"static const struct suffix suffixes_{index}[] = {{{rows}}};")
+        return f".suffixes = suffixes_{index}, .n_suffixes = {len(values)},"
+
     def _operation(self, operation: Operation, index: int) -> str:
         if_match = operation.header("if-match")
-        roles = sum(1 << ROLES.index(role) for role in operation.roles)
+        roles = sum(1 << RIGHTS.index(right) for right in [*operation.roles, *operation.scopes])
         flags = {
             "is_public": not operation.roles,
             "write": operation.method != "GET",
@@ -211,6 +265,8 @@ class Tables:
             "waits": operation.header("prefer") is not None,
             "streams": operation.streams,
             "raw_body": operation.raw_body,
+            "exports": operation.exports,
+            "form": operation.form,
             "body_required": operation.body_required,
         }
         encoder = self._encoder(operation.encoder, index) if operation.encoder and operation.statement else "NULL"
@@ -219,7 +275,10 @@ class Tables:
             f".method = {c_string(operation.method)}, .path = {c_string(operation.path)}, .roles = {roles},",
             " ".join(f".{name} = true," for name, value in flags.items() if value),
             f".body = {self.schema(operation.body)}, .max_body = {operation.max_body},",
+            f".pictures = {c_string(operation.pictures)}, .max_upload = {operation.max_upload},",
             self._media_types(operation, index),
+            self._suffixes(operation, index),
+            f".manner = {MANNERS[operation.manner]}, .gate = {GATES.get(operation.gate, 'GATE_NONE')},",
             f".parameters = {self._parameters(operation.parameters, index)},",
             f".n_parameters = {len(operation.parameters)},",
             f".statement = {self._own_statement(operation, index)}, .function = {operation.handler or 'NULL'},",
@@ -257,7 +316,7 @@ class Tables:
             "static const struct error_entry errors[] = {",
             *errors,
             "};",
-            f"static const char *const roles[] = {{{', '.join(map(c_string, ROLES))}}};",
+            f"static const char *const roles[] = {{{', '.join(map(c_string, RIGHTS))}}};",
             f"static const char *const patterns[] = {{{', '.join(map(c_string, [*self.patterns, None]))}}};",
             "static const unsigned char openapi_json[] =\n" + c_lines(contract.openapi.decode()) + ";",
             self._contract(),
@@ -270,7 +329,8 @@ class Tables:
             f".version = {c_string(contract.version)},",
             f".operations = operations, .n_operations = {len(contract.operations)},",
             f".statements = statements, .n_statements = {len(contract.statements)},",
-            f".roles = roles, .n_roles = {len(ROLES)},",
+            f".roles = roles, .n_roles = {len(RIGHTS)},",
+            f".machine = {1 << ROLES.index('client')}, .scopes = {sum(1 << RIGHTS.index(scope) for scope in SCOPES)},",
             f".errors = errors, .n_errors = {len(contract.errors)},",
             f".patterns = patterns, .n_patterns = {len(self.patterns)},",
             ".openapi_json = openapi_json, .openapi_json_size = sizeof openapi_json - 1,",

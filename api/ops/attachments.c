@@ -184,7 +184,9 @@ void attachments_create(struct request *request)
         request_refuse(request, "unsupported_media_type");
         return;
     }
-    r = store_begin(&upload->file, folder, request->actor->tenant, request->new_id);
+    r = store_begin(&upload->file, folder, request->new_id);
+    if (!r)
+        r = store_place(&upload->file, folder, request->actor->tenant, request->new_id);
     if (r)
         refuse_broken(request, "attachment not begun", r);
 }

@@ -1,14 +1,17 @@
 /* batch.c — many actions on tickets in one call: each is checked like the single call, all run in one statement, each
  * has its own result. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../admit.h"
 #include "../answer.h"
 #include "../bind.h"
 #include "../db_sqlstate.h"
 #include "../etag.h"
 #include "../jobs.h"
 #include "../log.h"
+#include "../names.h"
 #include "../problem.h"
 #include "../raw.h"
 #include "../worker.h"
@@ -28,6 +31,7 @@ struct item {
 
 struct batch {
     size_t n;
+    bool wants_names; /* a key has none, and the street's names may be newer */
     struct item items[];
 };
 
@@ -79,7 +83,7 @@ static void check_item(struct request *request, struct item *item, size_t n)
         return;
     }
     check_body(request, item, n);
-    if (!(request->actor->roles & item->operation->roles))
+    if (!admit_lets_in(request->actor, item->operation))
         item->code = "insufficient_role";
     else if (item->faults.n)
         item->code = "invalid_body";
@@ -138,12 +142,12 @@ static const char *fingerprint_of(struct request *request, const struct item *it
                  : NULL;
 }
 
-static json_t *names_of(uint32_t roles)
+static json_t *rights_in(uint32_t rights)
 {
     json_t *names = json_array();
 
     for (size_t i = 0; i < contract.n_roles && i < 32; i++)
-        if (roles & 1u << i)
+        if (rights & 1u << i)
             json_array_append_new(names, json_string(contract.roles[i]));
     return names;
 }
@@ -162,7 +166,7 @@ static json_t *asked(struct request *request, const struct item *item, size_t n)
 
     json_object_set_new(asked, "n", json_integer((json_int_t)n));
     json_object_set_new(asked, "refused", json_boolean(item->code != NULL));
-    json_object_set_new(asked, "roles", names_of(item->operation ? item->operation->roles : 0));
+    json_object_set_new(asked, "roles", rights_in(item->operation ? item->operation->roles : 0));
     if (item->code)
         return asked;
     json_object_set_new(asked, "ticket", text_or_null(text_of(item, "ticket_id")));
@@ -221,16 +225,34 @@ static const char *code_of_error(struct request *request, const struct item *ite
     return request_outcome_code(outcome);
 }
 
-static void add_ticket(struct request *request, const PGresult *result, int row, struct buffer *body)
+/* As answer.c encodes it: where a key has no name and asking for it would not help, by the key itself. */
+static int encode_ticket(struct request *request, const PGresult *result, int row, struct buffer *ticket)
 {
     const struct binding *binding = request->worker->service->bindings[request->operation->index];
+    struct encoding encoding = answer_encoding(request, result);
+    int r;
+
+    encoding.masked = answer_flag(result, row, "_masked");
+    r = encode_row(binding, result, row, &encoding, ticket);
+    if (r != -ENOKEY || answer_wants_names(request, r))
+        return r;
+    ticket->size = 0;
+    encoding.keys_do = true;
+    return encode_row(binding, result, row, &encoding, ticket);
+}
+
+static void add_ticket(struct request *request, const PGresult *result, int row, struct buffer *body)
+{
+    struct batch *batch = request->state;
     struct buffer ticket = {.size = 0};
     const char *etag = NULL;
+    int r = encode_ticket(request, result, row, &ticket);
 
-    if (!encode_row(binding, result, row, request->worker->zone, &ticket))
+    batch->wants_names = batch->wants_names || r == -ENOKEY;
+    if (!r)
         etag = etag_make(request->arena, answer_integer(result, row, "_version", 0), ticket.data, ticket.size);
     if (!etag) {
-        body->failed = true;
+        body->failed = body->failed || r != -ENOKEY;
         buffer_free(&ticket);
         return;
     }
@@ -278,12 +300,58 @@ static void write_results(struct request *request, struct batch *batch, const PG
     reply->status = request->operation->status;
     reply->content_type = "application/json";
     reply->replayed = PQntuples(result) && answer_flag(result, 0, "_batch_replayed");
+    reply->body.size = 0;
     buffer_add_text(&reply->body, "{\"items\":[");
     for (size_t i = 0; i < batch->n; i++) {
         buffer_add_text(&reply->body, i ? "," : "");
         add_result(request, &batch->items[i], i, result, &reply->body);
     }
     buffer_add_text(&reply->body, "]}");
+}
+
+/* The first that was done says it. */
+static int64_t edition_of(const PGresult *result)
+{
+    int64_t edition = 0;
+
+    for (int row = 0; row < PQntuples(result) && !edition; row++)
+        edition = answer_integer(result, row, "_names", 0);
+    return edition;
+}
+
+static void answer(struct request *request, const PGresult *result);
+
+static void named(struct db_call *call)
+{
+    struct request *request = call->context;
+    struct worker *worker = request->worker;
+
+    request->named = true;
+    if (call->outcome == DB_OK)
+        (void)names_take(worker->names, request->actor->tenant, edition_of(request->kept), worker->now_ms, call->result);
+    answer(request, request->kept);
+}
+
+static void ask_names(struct request *request)
+{
+    request->kept = request->call.result;
+    request->call.result = NULL;
+    request_query(request, "system.names", &request->actor->tenant, named);
+}
+
+static void answer(struct request *request, const PGresult *result)
+{
+    const struct street *street = names_of(request->worker->names, request->actor->tenant);
+    struct batch *batch = request->state;
+    int64_t edition = edition_of(result);
+
+    batch->wants_names = edition && !(street && street_edition(street) == edition);
+    if (request->named || !batch->wants_names)
+        write_results(request, batch, result);
+    if (!request->named && batch->wants_names)
+        ask_names(request);
+    else
+        request_finish(request);
 }
 
 static void batch_done(struct db_call *call)
@@ -301,9 +369,8 @@ static void batch_done(struct db_call *call)
         request_refuse(request, arena_strdup(request->arena, refusal.code));
         return;
     }
-    write_results(request, request->state, call->result);
     jobs_hint(request->worker->service->jobs);
-    request_finish(request);
+    answer(request, call->result);
 }
 
 void tickets_batch(struct request *request)

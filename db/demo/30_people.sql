@@ -17,7 +17,7 @@ FROM (VALUES
     (106, 'supervisor-2',      '沈美玲', 'supervisor',             'office-inspection', '',      '',            false),
     (107, 'auditor-1',         '贺建平', 'auditor',                'office-general',    '',      '',            false),
     (108, 'admin-1',           '付志鹏', 'admin',                  'office-general',    '',      '',            true),
-    (109, 'client-hotline',    '12345热线接入', 'client',          'center',            '',      '',            false),
+    (109, 'maoshan.01930000000070008000000000000109', '12345热线接入', 'client',          'center',            '',      '',            false),
     -- communities: their secretary, and a social worker
     (201, 'community-xf-1',    '于秀兰', 'community',              'community-xf',      'XF',    '',            true),
     (202, 'community-xf-2',    '孙浩然', 'community',              'community-xf',      'XF',    '',            false),
@@ -72,6 +72,12 @@ FROM (VALUES
     (703, 'citizen-3',         '钱小溪', 'citizen',                NULL,                '',      '',            false),
     (704, 'citizen-4',         '阿依古丽', 'citizen',              NULL,                '',      '',            false)
 ) AS p (n, subject, name, roles, organisation, areas, posts, head)
+ON CONFLICT DO NOTHING;
+
+-- The hotline's system. It has no secret until an administrator makes it one: POST /v1/clients/{client_id}/rotate-secret.
+INSERT INTO clients (tenant, person_id, client_id, scopes, created_at)
+SELECT p.tenant, p.id, p.subject, '{cases:create,cases:read}', p.created_at FROM people p
+WHERE p.tenant = 'maoshan' AND p.roles = '{client}'
 ON CONFLICT DO NOTHING;
 
 -- One full-time holder for each grid; two of the second line help out.

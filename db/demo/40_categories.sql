@@ -33,7 +33,7 @@ SELECT category, questions::jsonb FROM (VALUES
 ) AS q (category, questions);
 
 INSERT INTO categories (tenant, code, class, name, name_en, lead_organisation, on_scene, photo_required, default_level,
-                        joint_method, questions, ordinal)
+                        joint_method, questions, ordinal, open311, open311_description)
 SELECT 'maoshan', c.code, c.class, c.zh, c.en, c.lead, c.on_scene, c.photo, c.level,
        CASE
            WHEN c.code IN ('elderly-care', 'social-assistance', 'minor-protection') THEN 'joint_support'
@@ -42,7 +42,17 @@ SELECT 'maoshan', c.code, c.class, c.zh, c.en, c.lead, c.on_scene, c.photo, c.le
            WHEN c.class = 'public_security' THEN 'joint_defence'
            WHEN c.class = 'property_management' THEN 'joint_property'
        END,
-       coalesce(q.questions, '[]'), c.ordinal
+       coalesce(q.questions, '[]'), c.ordinal,
+       -- What lies in the street for all to see; what points at somebody is looked at first, and its words stay inside.
+       CASE
+           WHEN c.code IN ('illegal-building', 'smoke-barbecue', 'fly-tipping', 'illegal-parking', 'site-noise', 'site-dust',
+                           'fire-exit') THEN 'batch'
+           WHEN c.class IN ('city_appearance', 'sanitation', 'road_traffic', 'greening', 'construction')
+               OR c.code IN ('manhole', 'street-lamp', 'water-leak', 'sewer', 'overhead-line', 'fitness-equipment') THEN 'realtime'
+           ELSE 'none'
+       END,
+       c.code IN ('litter', 'overflowing-bin', 'road-dirt', 'snow-ice', 'manhole', 'street-lamp', 'fitness-equipment', 'pothole',
+                  'traffic-light', 'fallen-tree')
 FROM (VALUES
     -- 市容环境
     ('street-stall',      '占道经营',               'Trading on the pavement',               'urban-management', 'ordinary', true,  false, 10,  'city_appearance'),

@@ -13,7 +13,9 @@ CREATE TYPE actor AS (
     refusal text,            -- a code of errors.def; NULL: go on
     scope text[],            -- the token's areas with all below; NULL: the token does not narrow
     grids text[],            -- grids assigned, within scope
-    grid_communities text[]  -- communities of those grids
+    grid_communities text[], -- communities of those grids
+    bits bigint,             -- the roles as machine_parties has them
+    names_version bigint     -- of the street's names, as the service keeps them
 );
 
 CREATE FUNCTION iso(p_at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE

@@ -31,21 +31,14 @@ BEGIN
     RETURN v_held;
 END $$;
 
-CREATE FUNCTION me_areas(INOUT p_me actor, p_person people, p_areas text[]) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+-- Where somebody works, within what the token names. Only for roles that have an area: nobody else pays for it.
+CREATE FUNCTION me_placed(INOUT p_me actor, p_person people) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    v_held text[];
+    v_held text[] := areas_held(p_person, p_me.roles);
 BEGIN
-    p_me.scope := areas_below(p_me.tenant, p_areas);
-    p_me.areas := '{}';
-    p_me.grids := '{}';
-    p_me.grid_communities := '{}';
-    IF NOT p_me.roles && ARRAY['grid_worker', 'community'] THEN
-        RETURN;
-    END IF;
-    v_held := areas_held(p_person, p_me.roles);
-    SELECT coalesce(array_agg(a.code), '{}') INTO p_me.areas
-    FROM areas a
-    WHERE a.tenant = p_me.tenant AND a.path && v_held AND (p_me.scope IS NULL OR a.code = ANY (p_me.scope));
+    p_me.areas := ARRAY(
+        SELECT a.code FROM areas a
+        WHERE a.tenant = p_me.tenant AND a.path && v_held AND (p_me.scope IS NULL OR a.code = ANY (p_me.scope)));
     IF 'grid_worker' = ANY (p_me.roles) THEN
         SELECT coalesce(array_agg(DISTINCT a.code), '{}'), coalesce(array_agg(DISTINCT a.community_code), '{}')
         INTO p_me.grids, p_me.grid_communities
@@ -55,50 +48,49 @@ BEGIN
     END IF;
 END $$;
 
--- A citizen is known from the first write on; until then a valid token for a street that exists is enough.
-CREATE FUNCTION me_stranger(INOUT p_me actor, p_roles text[], p_areas text[]) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION roles_in_both(p_roles text[], p_others text[]) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
-    IF 'citizen' = ANY (p_roles)
-        AND EXISTS (SELECT FROM tenants t WHERE t.tenant = p_me.tenant AND t.active) THEN
-        p_me.roles := '{citizen}';
-        p_me.name := '';
-        p_me.areas := '{}';
-        p_me.grids := '{}';
-        p_me.grid_communities := '{}';
-        p_me.scope := areas_below(p_me.tenant, p_areas);
-    ELSE
-        p_me.roles := '{}';
-        p_me.refusal := 'unknown_subject';
-    END IF;
+    RETURN ARRAY(SELECT u.role FROM unnest(p_roles) AS u (role) WHERE u.role = ANY (p_others));
 END $$;
 
+-- A citizen is known from the first write on; until then a valid token for a street that exists is enough.
+CREATE FUNCTION roles_of(p_person people, p_roles text[]) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN (p_person).id IS NULL THEN CASE WHEN 'citizen' = ANY (p_roles) THEN '{citizen}'::text[] ELSE '{}' END
+    WHEN NOT (p_person).active THEN '{}'
+    WHEN p_roles <@ (p_person).roles THEN p_roles
+    ELSE roles_in_both(p_roles, (p_person).roles) END;
+
+-- Every request begins here: two rows are looked at, and few expressions are worked out for most.
 CREATE FUNCTION me(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[])
 RETURNS actor LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v_me actor;
+    v_street tenants;
     v_person people;
 BEGIN
-    v_me.tenant := p_tenant;
-    v_me.subject := p_actor;
-    v_me.posts := '{}';
-    v_me.head := false;
-    SELECT * INTO v_person FROM people p WHERE p.tenant = p_tenant AND p.subject = p_actor;
-    IF NOT FOUND THEN
-        v_me := me_stranger(v_me, p_roles, p_areas);
-    ELSIF NOT v_person.active THEN
+    SELECT * INTO v_street FROM tenants t WHERE t.tenant = p_tenant AND t.active;
+    SELECT * INTO v_person FROM people p WHERE p.tenant = v_street.tenant AND p.subject = p_actor;
+    v_me := (p_tenant, v_person.id, p_actor, coalesce(v_person.name, ''), roles_of(v_person, p_roles),
+        CASE WHEN p_org IS NULL OR p_org = v_person.organisation_code THEN v_person.organisation_code END,
+        '{}', '{}', coalesce(v_person.head, false), NULL, NULL, '{}', '{}', 0, v_street.names_version)::actor;
+    IF v_street.tenant IS NULL OR v_person.id IS NULL AND v_me.roles = '{}' THEN
         v_me.roles := '{}';
+        v_me.refusal := 'unknown_subject';
+    ELSIF v_person.id IS NOT NULL AND NOT v_person.active THEN
         v_me.refusal := 'subject_inactive';
-    ELSE
-        v_me.person_id := v_person.id;
-        v_me.name := v_person.name;
-        v_me.roles := ARRAY(SELECT unnest(p_roles) INTERSECT SELECT unnest(v_person.roles) ORDER BY 1);
-        v_me.org := CASE WHEN p_org IS NULL OR p_org = v_person.organisation_code THEN v_person.organisation_code END;
-        v_me.posts := CASE WHEN 'leader' = ANY (v_me.roles) THEN v_person.posts ELSE '{}' END;
-        v_me.head := v_person.head;
-        v_me := me_areas(v_me, v_person, p_areas);
-    END IF;
-    IF v_me.refusal IS NULL AND NOT v_me.roles && p_op_roles THEN
+    ELSIF NOT v_me.roles && p_op_roles
+        OR 'client' = ANY (v_person.roles) AND NOT client_may(p_tenant, v_person.id, p_roles, p_op_roles) THEN
         v_me.refusal := 'insufficient_role';
+    END IF;
+    v_me.bits := role_bits(v_me.roles, '');
+    IF p_areas IS NOT NULL THEN
+        v_me.scope := areas_below(p_tenant, p_areas);
+    END IF;
+    IF v_me.roles && '{grid_worker,community,leader}' THEN
+        v_me.posts := CASE WHEN 'leader' = ANY (v_me.roles) THEN v_person.posts ELSE '{}' END;
+        IF v_me.roles && '{grid_worker,community}' THEN
+            v_me := me_placed(v_me, v_person);
+        END IF;
     END IF;
     RETURN v_me;
 END $$;

@@ -25,6 +25,10 @@ COMMENT ON FUNCTION sees_reporter(actor, cases) IS 'Whether names and phones are
 CREATE FUNCTION sees_staff(p_me actor) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (p_me).roles && '{grid_worker,community,window_clerk,dispatcher,leader,department,supervisor,auditor,admin}';
 
+CREATE FUNCTION masks_staff(p_me actor) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN 'auditor' = ANY ((p_me).roles);
+COMMENT ON FUNCTION masks_staff(actor) IS 'Whether colleagues'' names are masked for this reader';
+
 CREATE FUNCTION staff_name(p_me actor, p_name text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN 'auditor' = ANY ((p_me).roles) THEN mask_name(p_name) ELSE p_name END;
+RETURN CASE WHEN masks_staff(p_me) THEN mask_name(p_name) ELSE p_name END;
 COMMENT ON FUNCTION staff_name(actor, text) IS 'A colleague''s name as this reader may see it';

@@ -87,10 +87,11 @@ END $$;
 COMMENT ON FUNCTION wgs84_point(jsonb) IS 'A body''s location as a stored point';
 
 -- On a border the lowest code; outside of all grids NULL.
-CREATE FUNCTION grid_at(p_tenant text, p_point geometry) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT a.code FROM areas a
-    WHERE a.tenant = p_tenant AND a.kind = 'grid' AND a.active AND ST_Intersects(a.geometry, p_point)
-    ORDER BY a.code COLLATE "C" LIMIT 1;
-END;
+CREATE FUNCTION grid_at(p_tenant text, p_point geometry) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (
+        SELECT a.code FROM areas a
+        WHERE a.tenant = p_tenant AND a.kind = 'grid' AND a.active AND ST_Intersects(a.geometry, p_point)
+        ORDER BY a.code COLLATE "C" LIMIT 1);
+END $$;
 COMMENT ON FUNCTION grid_at(text, geometry) IS 'Code of the grid that a point lies in';

@@ -97,10 +97,11 @@ RETURN CASE (p_event).visibility
         ELSE false END;
 COMMENT ON FUNCTION event_in_sight(actor, case_events, text, text) IS 'Whether an event of a case in sight is shown';
 
--- Reporters see what came in and what came of it; how it was planned and checked is the street's.
+-- Reporters see what came of it, beside what they sent themselves; how it was planned and checked is the street's, and what
+-- others sent of the same matter theirs.
 CREATE FUNCTION attachment_in_sight(p_me actor, p_attachment case_attachments, p_organisation text, p_tickets text)
 RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (sees_staff(p_me) OR (p_attachment).stage IN ('intake', 'result'))
+RETURN (sees_staff(p_me) OR (p_attachment).stage = 'result')
     AND CASE WHEN (p_attachment).ticket_id IS NULL OR p_tickets = 'all' THEN true
         WHEN p_tickets = 'own' THEN p_organisation = (p_me).org
         ELSE false END;

@@ -3,11 +3,11 @@
 
 CREATE FUNCTION outbox_put(p_tenant text, p_case_id uuid, p_event_seq integer, p_ticket_id uuid, p_organisations text[],
     p_grid text, p_at timestamptz)
-RETURNS void LANGUAGE sql
-BEGIN ATOMIC
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO outbox (tenant, case_id, event_seq, ticket_id, organisations, grid, at)
     VALUES (p_tenant, p_case_id, p_event_seq, p_ticket_id, coalesce(p_organisations, '{}'), p_grid, p_at);
-END;
+END $$;
 COMMENT ON FUNCTION outbox_put(text, uuid, integer, uuid, text[], text, timestamptz) IS 'One row for one event, in its transaction';
 
 -- Beside its row, whoever holds a job has a lock of its session: it ends with the session, so that nobody waits for the
@@ -15,9 +15,11 @@ COMMENT ON FUNCTION outbox_put(text, uuid, integer, uuid, text[], text, timestam
 CREATE FUNCTION lease_lock(p_name text) RETURNS integer LANGUAGE sql IMMUTABLE
 RETURN hashtext('whistled lease ' || p_name) & 2147483647;
 
-CREATE FUNCTION lease_is_locked_here(p_name text) RETURNS boolean LANGUAGE sql VOLATILE
-RETURN EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid()
-    AND l.classid = 1 AND l.objid = lease_lock(p_name)::bigint::oid AND l.objsubid = 2);
+CREATE FUNCTION lease_is_locked_here(p_name text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid()
+        AND l.classid = 1 AND l.objid = lease_lock(p_name)::bigint::oid AND l.objsubid = 2);
+END $$;
 
 -- Takes or renews a job for some seconds; NULL while another instance has it and lives. Who had it once and lost it to time
 -- lets go of the lock too, so that it speaks for the present holder again.
@@ -59,13 +61,25 @@ END $$;
 
 -- What a position's world is known by. A promoted standby has another timeline, a backup that was started anew another
 -- start, a dump that was loaded another database. Positions survive most restarts; then an era ends that lost nothing.
-CREATE FUNCTION feed_origin() RETURNS text LANGUAGE sql VOLATILE
-RETURN concat_ws('/', left(pg_walfile_name(pg_current_wal_lsn()), 8), extract(epoch FROM pg_postmaster_start_time()),
-    (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()));
+CREATE FUNCTION feed_origin() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN concat_ws('/', left(pg_walfile_name(pg_current_wal_lsn()), 8), extract(epoch FROM pg_postmaster_start_time()),
+        (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()));
+END $$;
 
 -- A table that was emptied and loaded again has rows of other transactions. Spread over nodes, each has its own count of them.
-CREATE FUNCTION feed_is_own(f feed_positions, p_xmin xid) RETURNS boolean LANGUAGE sql STABLE
-RETURN p_xmin = xid((f).written_by) OR EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'citus');
+CREATE FUNCTION feed_is_own(f feed_positions, p_xmin xid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN p_xmin = xid(f.written_by) OR EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'citus');
+END $$;
+
+-- How far the feed was read by those who keep their place in the database: below it no position is given anew.
+CREATE FUNCTION feed_read_upto(p_tenant text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN greatest((SELECT p.position FROM webhook_progress p WHERE p.tenant = p_tenant),
+        (SELECT p.position FROM figure_positions p WHERE p.tenant = p_tenant),
+        (SELECT max(w.from_position) FROM webhooks w WHERE w.tenant = p_tenant));
+END $$;
 
 -- The end of the feed, locked; in a new era when the row may be an older one than was last written.
 CREATE FUNCTION feed_taken(p_tenant text) RETURNS feed_positions LANGUAGE plpgsql AS $$
@@ -86,7 +100,8 @@ BEGIN
     INSERT INTO feed_eras (tenant, era, upto) VALUES (p_tenant, f.era, f.last_position) ON CONFLICT (tenant, era) DO NOTHING;
     f.era := v_era;
     f.origin := v_origin;
-    f.last_position := greatest(f.last_position, (SELECT max(x.position) FROM feed x WHERE x.tenant = p_tenant));
+    f.last_position := greatest(f.last_position, feed_read_upto(p_tenant),
+        (SELECT max(x.position) FROM feed x WHERE x.tenant = p_tenant));
     f.latest_at := greatest(f.latest_at, (SELECT max(m.latest_at) FROM feed_marks m WHERE m.tenant = p_tenant), (
         SELECT max(x.at) FROM feed x WHERE x.tenant = p_tenant
             AND x.position > coalesce((SELECT max(m.position) FROM feed_marks m WHERE m.tenant = p_tenant), 0)));
@@ -158,11 +173,13 @@ BEGIN
 END $$;
 
 -- Rows of the outbox as they stand in the feed behind p_last.
-CREATE FUNCTION fed(p_tenant text, p_last bigint, p_rows outbox[]) RETURNS feed[] LANGUAGE sql IMMUTABLE
-RETURN ARRAY(
-    SELECT ROW(p_tenant, coalesce(r.position, p_last + count(*) FILTER (WHERE r.position IS NULL) OVER (ORDER BY r.id)),
-        r.case_id, r.event_seq, r.ticket_id, r.organisations, r.grid, r.at)::feed
-    FROM unnest(p_rows) AS r ORDER BY r.id);
+CREATE FUNCTION fed(p_tenant text, p_last bigint, p_rows outbox[]) RETURNS feed[] LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT ROW(p_tenant, coalesce(r.position, p_last + count(*) FILTER (WHERE r.position IS NULL) OVER (ORDER BY r.id)),
+            r.case_id, r.event_seq, r.ticket_id, r.organisations, r.grid, r.at)::feed
+        FROM unnest(p_rows) AS r ORDER BY r.id);
+END $$;
 
 -- The end of the feed behind these rows, and a mark once a second. Ids settle after 10 seconds: below them the drainer looks
 -- only now and then, for their index is full of what it has deleted.
@@ -237,10 +254,10 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE FUNCTION rights_changed(p_tenant text, p_person uuid) RETURNS void LANGUAGE sql
-BEGIN ATOMIC
+CREATE FUNCTION rights_changed(p_tenant text, p_person uuid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO rights_changes (tenant, person_id) VALUES (p_tenant, p_person);
-END;
+END $$;
 COMMENT ON FUNCTION rights_changed(text, uuid) IS 'In the transaction that changes them; the drainer tells whoever waits';
 
 CREATE FUNCTION outbox_drain(p_holder text, p_epoch bigint, p_limit integer, p_all boolean DEFAULT true)
@@ -301,12 +318,16 @@ END $$;
 COMMENT ON FUNCTION sweep(text, bigint, integer) IS
     'Removes old idempotency keys and rows of the feed; how many: call again until it is 0. NULL when the lease is lost';
 
-CREATE FUNCTION feed_last(p_tenant text) RETURNS bigint LANGUAGE sql STABLE
-RETURN coalesce((SELECT f.last_position FROM feed_positions f WHERE f.tenant = p_tenant), 0);
+CREATE FUNCTION feed_last(p_tenant text) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce((SELECT f.last_position FROM feed_positions f WHERE f.tenant = p_tenant), 0);
+END $$;
 
 -- Behind which position all is kept.
-CREATE FUNCTION feed_floor(p_tenant text) RETURNS bigint LANGUAGE sql STABLE
-RETURN coalesce((SELECT min(f.position) - 1 FROM feed f WHERE f.tenant = p_tenant), feed_last(p_tenant));
+CREATE FUNCTION feed_floor(p_tenant text) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce((SELECT min(f.position) - 1 FROM feed f WHERE f.tenant = p_tenant), feed_last(p_tenant));
+END $$;
 
 -- updated_after: before the first position whose event is at most 5 minutes older. May repeat, never skips: what was swept
 -- counts as long as it could be meant, and a clock that is fast counts as ours.
@@ -329,17 +350,22 @@ BEGIN
 END $$;
 
 -- A place in the feed, as cursors carry it.
-CREATE FUNCTION feed_place(p_era text, p_position bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION feed_place(p_era text, p_position bigint) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN concat_ws('|', 'feed', p_era, p_position);
 
-CREATE FUNCTION feed_era(p_tenant text) RETURNS text LANGUAGE sql STABLE
-RETURN coalesce((SELECT f.era FROM feed_positions f WHERE f.tenant = p_tenant), '');
+CREATE FUNCTION feed_era(p_tenant text) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce((SELECT f.era FROM feed_positions f WHERE f.tenant = p_tenant), '');
+END $$;
 
 -- Whether a place is part of the present world: given in this era, or in an earlier one before anything of it was lost. At
 -- the beginning all worlds are the same.
-CREATE FUNCTION feed_holds(p_tenant text, p_era text, p_position bigint) RETURNS boolean LANGUAGE sql STABLE
-RETURN p_position = 0 OR p_position <= CASE WHEN p_era = feed_era(p_tenant) THEN feed_last(p_tenant)
-    ELSE (SELECT e.upto FROM feed_eras e WHERE e.tenant = p_tenant AND e.era = p_era) END IS TRUE;
+CREATE FUNCTION feed_holds(p_tenant text, p_era text, p_position bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce(p_position = 0 OR p_position <= CASE WHEN p_era = feed_era(p_tenant) THEN feed_last(p_tenant)
+        ELSE (SELECT e.upto FROM feed_eras e WHERE e.tenant = p_tenant AND e.era = p_era) END, false);
+END $$;
 
 CREATE TYPE feed_mode AS (
     on_feed boolean,

@@ -22,7 +22,7 @@ COMMENT ON FUNCTION text_grams(text) IS 'What a text is found by';
 CREATE FUNCTION text_words(p_q text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN array_remove(regexp_split_to_array(text_fold(p_q), '\s+'), '');
 
-CREATE FUNCTION case_words(p_title text, p_description text, p_address text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION case_words(p_title text, p_description text, p_address text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN text_fold(concat_ws(E'\n', p_title, p_description, p_address));
 
 CREATE FUNCTION case_text_put(p_tenant text, p_case_id uuid, p_title text, p_description text, p_address text)

@@ -10,7 +10,8 @@ BEGIN
         JOIN attachments a ON a.tenant = h.tenant AND a.id = h.attachment_id
         LEFT JOIN tickets t ON t.tenant = h.tenant AND t.id = h.ticket_id
         WHERE h.tenant = p_case.tenant AND h.case_id = p_case.id AND (p_ticket IS NULL OR h.ticket_id = p_ticket)
-            AND attachment_in_sight(p_me, h, t.organisation, tickets_in_sight(p_me, p_case))), '[]');
+            AND (a.created_by = p_me.person_id
+                OR attachment_in_sight(p_me, h, t.organisation, tickets_in_sight(p_me, p_case)))), '[]');
 END $$;
 
 CREATE FUNCTION case_refs_json(p_case cases) RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -20,19 +21,6 @@ BEGIN
             ORDER BY x.system, x.number)
         FROM external_refs x
         WHERE x.tenant = p_case.tenant AND x.case_id = p_case.id), '[]');
-END $$;
-
--- The plan in force, else the one that waits for a leader.
-CREATE FUNCTION case_plan_request(p_me actor, p_case cases) RETURNS requests LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    v_request requests;
-BEGIN
-    IF sees_staff(p_me) AND (p_case.level = 'major' OR p_case.plan_request IS NOT NULL) THEN
-        SELECT * INTO v_request FROM requests r
-        WHERE r.tenant = p_case.tenant AND r.case_id = p_case.id AND r.kind = 'plan'
-            AND (r.id = p_case.plan_request OR p_case.plan_request IS NULL AND r.state = 'pending');
-    END IF;
-    RETURN v_request;
 END $$;
 
 CREATE FUNCTION plan_steps_json(p_me actor, p_request requests) RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -45,6 +33,24 @@ BEGIN
         WHERE s.tenant = p_request.tenant AND s.case_id = p_request.case_id AND s.request_id = p_request.id), '[]');
 END $$;
 
+CREATE TYPE plan_shown AS (request_id uuid, state text, steps json);
+
+-- The plan in force, else the one that waits for a leader.
+CREATE FUNCTION case_plan(p_me actor, p_case cases) RETURNS plan_shown LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    r requests;
+BEGIN
+    IF sees_staff(p_me) THEN
+        SELECT * INTO r FROM requests x
+        WHERE x.tenant = p_case.tenant AND x.case_id = p_case.id AND x.kind = 'plan'
+            AND (x.id = p_case.plan_request OR p_case.plan_request IS NULL AND x.state = 'pending');
+    END IF;
+    IF r.id IS NOT NULL THEN
+        RETURN (r.id, r.state, plan_steps_json(p_me, r))::plan_shown;
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION case_ratings_json(p_me actor, p_case cases) RETURNS json LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
     RETURN coalesce((
@@ -55,29 +61,25 @@ BEGIN
             AND (sees_staff(p_me) OR r.person_id = p_me.person_id)), '[]');
 END $$;
 
-CREATE FUNCTION ticket_brief(p_case cases, t tickets, p_now timestamptz) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
-RETURN json_build_object('id', (t).id, 'number', (p_case).number || '-' || (t).n, 'role', (t).role,
-    'organisation', organisation_json((t).tenant, (t).organisation), 'state', (t).state, 'kind', (t).kind,
+CREATE FUNCTION ticket_brief(p_case_number text, t tickets, p_organisation text, p_now timestamptz) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN json_build_object('id', (t).id, 'number', p_case_number || '-' || (t).n, 'role', (t).role,
+    'organisation', named_json((t).organisation, p_organisation), 'state', (t).state, 'kind', (t).kind,
     'task', (t).task, 'sign_due_at', iso((t).sign_due_at), 'finish_due_at', iso((t).finish_due_at),
     'overdue', coalesce((t).overdue_at < p_now, false));
+COMMENT ON FUNCTION ticket_brief(text, tickets, text, timestamptz) IS 'A ticket as its case shows it';
 
--- Absent for citizens and clients; a department sees of the others' only organisation, role and state.
-CREATE FUNCTION case_tickets_json(p_me actor, p_case cases, p_now timestamptz) RETURNS json
+-- p_tickets: what tickets_in_sight says. A department sees of the others' only organisation, role and state.
+CREATE FUNCTION case_tickets_json(p_me actor, p_case cases, p_tickets text, p_now timestamptz) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    v_sight text := tickets_in_sight(p_me, p_case);
 BEGIN
-    IF v_sight = 'none' THEN
-        RETURN NULL;
-    ELSIF p_case.tickets_issued = 0 THEN
-        RETURN '[]';
-    END IF;
-    RETURN coalesce((
-        SELECT json_agg(CASE WHEN v_sight = 'all' OR t.organisation = p_me.org THEN ticket_brief(p_case, t, p_now)
-            ELSE json_build_object('role', t.role, 'organisation', organisation_json(t.tenant, t.organisation),
-                'state', t.state) END ORDER BY t.n)
-        FROM tickets t
-        WHERE t.tenant = p_case.tenant AND t.case_id = p_case.id), '[]');
+    RETURN (
+        SELECT json_agg(CASE WHEN p_tickets = 'all' OR t.organisation = p_me.org
+            THEN ticket_brief(p_case.number, t, o.name, p_now)
+            ELSE json_build_object('role', t.role, 'organisation', named_json(t.organisation, o.name), 'state', t.state)
+            END ORDER BY t.n)
+        FROM tickets t LEFT JOIN organisations o ON o.tenant = t.tenant AND o.code = t.organisation
+        WHERE t.tenant = p_case.tenant AND t.case_id = p_case.id);
 END $$;
 
 -- Those that wait for a decision, within sight.

@@ -19,12 +19,14 @@ END $$;
 -- Reporters read what was said to them, and of an action's data only what concerns them; others than those who may see the
 -- reporter do not find the name in an old correction either.
 CREATE FUNCTION event_data(p_me actor, p_data jsonb, p_sees_reporter boolean) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN NOT sees_staff(p_me) THEN coalesce(
-        (SELECT jsonb_object_agg(d.key, d.value) FROM jsonb_each(p_data) AS d
-        WHERE d.key IN ('code', 'basis', 'level', 'kind', 'contacted', 'solved', 'satisfied', 'comment')), '{}')
-    WHEN p_sees_reporter THEN p_data
-    ELSE p_data - 'reporter' END;
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN CASE WHEN NOT sees_staff(p_me) THEN coalesce(
+            (SELECT jsonb_object_agg(d.key, d.value) FROM jsonb_each(p_data) AS d
+            WHERE d.key IN ('code', 'basis', 'level', 'kind', 'contacted', 'solved', 'satisfied', 'comment')), '{}')
+        WHEN p_sees_reporter THEN p_data
+        ELSE p_data - 'reporter' END;
+END $$;
 
 -- Of a case of several reporters: what another of them said is not for this one.
 CREATE FUNCTION is_anothers_word(p_me actor, e case_events, p_several boolean) RETURNS boolean

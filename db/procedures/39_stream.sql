@@ -1,7 +1,10 @@
 -- The stream of events: the feed of the street, as far as it is in sight, behind a place.
 
-CREATE FUNCTION names_digest(p_names text[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN p_names IS NULL THEN '-' ELSE md5((SELECT coalesce(string_agg(n, ',' ORDER BY n), '') FROM unnest(p_names) AS n)) END;
+CREATE FUNCTION names_digest(p_names text[]) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN CASE WHEN p_names IS NULL THEN '-'
+        ELSE md5((SELECT coalesce(string_agg(n, ',' ORDER BY n), '') FROM unnest(p_names) AS n)) END;
+END $$;
 COMMENT ON FUNCTION names_digest(text[]) IS 'The same for the same names in any order';
 
 -- Who have the same class read the same of every event, so that one reading serves them all. Nothing of the person shows in

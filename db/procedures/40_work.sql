@@ -48,7 +48,7 @@ RETURN jsonb '{
     "working_hours": ["09:00", "12:00", "13:00", "17:00"],
     "return_working_minutes": 240, "return_decide_working_minutes": 30, "review_minutes": 1440,
     "object_days": 15, "reopen_days": 15, "rate_days": 7, "evaluate_days": 7, "suspend_days": 90,
-    "urge_minutes": 60, "callback_tries": 3, "check_metres": 200, "check_accuracy_metres": 100, "check_share": {},
+    "urge_minutes": 60, "callback_minutes": 1440, "callback_tries": 3, "check_metres": 200, "check_accuracy_metres": 100, "check_share": {},
     "duplicate_metres": 50, "duplicate_days": 30, "stages": [80, 100, 120],
     "hint_cases": 3, "hint_metres": 200, "hint_days": 7, "appeal_days": 15,
     "satisfied_weights": {"1": 0, "2": 0, "3": 0.6, "4": 0.8, "5": 1},

@@ -45,100 +45,125 @@ BEGIN
 END $$;
 
 -- The names under which somebody may be addressed by a step of a plan or by a supervision.
-CREATE FUNCTION addresses(p_me actor, p_c cases, p_role text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY['person:' || p_me.person_id, 'role:' || p_role,
-    CASE WHEN p_role = 'department' THEN 'organisation:' || p_me.org END,
-    CASE WHEN p_me.person_id = p_c.handler THEN 'role:handler' END];
+CREATE FUNCTION addresses(p_me actor, p_c cases, p_role text) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
+RETURN ARRAY['person:' || (p_me).person_id, 'role:' || p_role,
+    CASE WHEN p_role = 'department' THEN 'organisation:' || (p_me).org END,
+    CASE WHEN (p_me).person_id = (p_c).handler THEN 'role:handler' END];
 
--- The roles in which a step of a plan or a supervision names the person.
-CREATE FUNCTION named_as(p_me actor, p_c cases, p_named text[], p_relation text) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+-- The roles in which a step of a plan or a supervision names the person, as bits.
+CREATE FUNCTION named_as(p_me actor, p_c cases, p_named text[], p_relation text) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    v_role text;
+    v_bits bigint := 0;
 BEGIN
-    RETURN ARRAY(
-        SELECT r.r || ':' || p_relation FROM unnest(p_me.roles) AS r (r) WHERE p_named && addresses(p_me, p_c, r.r));
+    FOREACH v_role IN ARRAY p_me.roles LOOP
+        IF p_named && addresses(p_me, p_c, v_role) THEN
+            v_bits := v_bits | role_bits(ARRAY[v_role], p_relation);
+        END IF;
+    END LOOP;
+    RETURN v_bits;
 END $$;
 
-CREATE FUNCTION checks_as(p_me actor, p_c cases) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION checks_as(p_me actor, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    v_role text;
+    v_bits bigint := 0;
 BEGIN
-    RETURN ARRAY(
-        SELECT r.r || ':check' FROM unnest(p_me.roles) AS r (r)
-        WHERE r.r IN ('supervisor', 'leader', 'community', 'grid_worker') AND may_check(p_me, p_c, r.r));
+    FOREACH v_role IN ARRAY p_me.roles LOOP
+        IF v_role IN ('supervisor', 'leader', 'community', 'grid_worker') AND may_check(p_me, p_c, v_role) THEN
+            v_bits := v_bits | role_bits(ARRAY[v_role], 'check');
+        END IF;
+    END LOOP;
+    RETURN v_bits;
 END $$;
 
-CREATE FUNCTION each_role(p_roles text[], p_relation text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN string_to_array(array_to_string(p_roles, ':' || p_relation || ',') || ':' || p_relation, ',');
+CREATE FUNCTION field_bits(p_me actor, p_c cases) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN (p_c).area IS NULL THEN role_bits((p_me).roles, 'reach') ELSE 0 END
+    | CASE WHEN (p_c).area = ANY ((p_me).grids) THEN party('grid_worker:area', 'grid_worker:reach') ELSE 0 END
+    | CASE WHEN 'community' = ANY ((p_me).roles) AND (p_c).area = ANY ((p_me).areas)
+        THEN party('community:area', 'community:reach') ELSE 0 END
+    | CASE WHEN (p_c).handler = (p_me).person_id THEN role_bits((p_me).roles, 'handler') ELSE 0 END;
 
--- One expression over the row: a list of two hundred cases takes it in, and calls functions only where one waits for a
--- check, has steps or is supervised.
-CREATE FUNCTION case_relations(p_me actor, p_c cases) RETURNS text[] LANGUAGE sql STABLE
-RETURN CASE WHEN (p_me).person_id IS NULL THEN (p_me).roles ELSE (p_me).roles
-    || CASE WHEN NOT 'grid_worker' = ANY ((p_me).roles) THEN '{}'::text[]
-        ELSE CASE WHEN (p_c).area = ANY ((p_me).grids) THEN '{grid_worker:area,grid_worker:reach}'::text[]
-                WHEN (p_c).area IS NULL THEN '{grid_worker:reach}' ELSE '{}' END
-            || CASE WHEN (p_c).handler = (p_me).person_id THEN '{grid_worker:handler}'::text[] ELSE '{}' END END
-    || CASE WHEN NOT 'community' = ANY ((p_me).roles) THEN '{}'::text[]
-        ELSE CASE WHEN (p_c).area = ANY ((p_me).areas) THEN '{community:area,community:reach}'::text[]
-                WHEN (p_c).area IS NULL THEN '{community:reach}' ELSE '{}' END
-            || CASE WHEN (p_c).handler = (p_me).person_id THEN '{community:handler}'::text[] ELSE '{}' END END
-    || CASE WHEN NOT 'department' = ANY ((p_me).roles) THEN '{}'::text[]
-        ELSE CASE WHEN (p_c).lead_org = (p_me).org THEN '{department:lead}'::text[] ELSE '{}' END
-            || CASE WHEN (p_me).org = ANY ((p_c).open_orgs) THEN '{department:open}'::text[] ELSE '{}' END END
-    || CASE WHEN 'window_clerk' = ANY ((p_me).roles) AND (p_c).created_role = 'window_clerk'
-            AND (p_c).created_org = (p_me).org THEN '{window_clerk:window}'::text[] ELSE '{}' END
-    || CASE WHEN (p_me).person_id = ANY ((p_c).reporters) AND (p_me).person_id <> ALL ((p_c).withdrawn)
-        THEN each_role((p_me).roles, 'reporter') ELSE '{}' END
-    || CASE WHEN (p_c).state = 'checking' THEN checks_as(p_me, p_c) ELSE '{}' END
-    || CASE WHEN (p_c).plan_parties <> '{}' THEN named_as(p_me, p_c, (p_c).plan_parties, 'step') ELSE '{}' END
-    || CASE WHEN (p_c).supervised <> '{}' THEN named_as(p_me, p_c, (p_c).supervised, 'addressee') ELSE '{}' END END;
-COMMENT ON FUNCTION case_relations(actor, cases) IS 'What the caller is to the case: roles, and role:relation.';
-
-CREATE FUNCTION case_offered(p_state text, p_level text, p_is text[]) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+-- Step by step, so that only what may hold is looked at.
+CREATE FUNCTION case_bits(p_me actor, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    b bigint := p_me.bits;
 BEGIN
-    RETURN ARRAY(
-        SELECT o.action FROM case_offers o
-        WHERE o.state = p_state AND o.who && p_is AND (o.action <> 'plan' OR p_level = 'major')
-        ORDER BY o.ordinal);
+    IF p_me.person_id IS NULL THEN
+        RETURN b;
+    END IF;
+    IF b & party('grid_worker', 'community') <> 0 THEN
+        b := b | field_bits(p_me, p_c);
+    END IF;
+    IF b & party('department') <> 0 THEN
+        b := b | CASE WHEN p_c.lead_org = p_me.org THEN party('department:lead') ELSE 0 END
+            | CASE WHEN p_me.org = ANY (p_c.open_orgs) THEN party('department:open') ELSE 0 END;
+    END IF;
+    IF b & party('window_clerk') <> 0 AND p_c.created_role = 'window_clerk' AND p_c.created_org = p_me.org THEN
+        b := b | party('window_clerk:window');
+    END IF;
+    IF b & party('client') <> 0 AND p_c.created_by = p_me.person_id THEN
+        b := b | party('client:creator');
+    END IF;
+    IF p_me.person_id = ANY (p_c.reporters) AND p_me.person_id <> ALL (p_c.withdrawn) THEN
+        b := b | role_bits(p_me.roles, 'reporter');
+    END IF;
+    IF p_c.state = 'checking' THEN
+        b := b | checks_as(p_me, p_c);
+    END IF;
+    IF p_c.plan_parties <> '{}' THEN
+        b := b | named_as(p_me, p_c, p_c.plan_parties, 'step');
+    END IF;
+    IF p_c.supervised <> '{}' THEN
+        b := b | named_as(p_me, p_c, p_c.supervised, 'addressee');
+    END IF;
+    IF p_c.level = 'major' THEN
+        b := b | party('+major');
+    END IF;
+    RETURN b;
 END $$;
+COMMENT ON FUNCTION case_bits(actor, cases) IS 'What the caller is to the case: bits of machine_parties.';
 
-CREATE FUNCTION case_allowed_actions(p_me actor, p_case cases) RETURNS text[] LANGUAGE sql STABLE
-RETURN case_offered((p_case).state, (p_case).level, case_relations(p_me, p_case));
+CREATE FUNCTION case_allowed_actions(p_me actor, p_case cases) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
+RETURN offered('case', (p_case).state, case_bits(p_me, p_case));
 COMMENT ON FUNCTION case_allowed_actions(actor, cases) IS 'What state, role and row allow; guards are not run.';
 
 -- The lead of a case whose reporter may be asked calls the reporter.
 CREATE FUNCTION may_be_called(p_t tickets, p_c cases) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN p_t.role = 'lead' AND p_c.reporter_contactable AND NOT p_c.reporter_anonymous;
-
-CREATE FUNCTION ticket_relations(p_me actor, p_t tickets, p_c cases) RETURNS text[] LANGUAGE sql STABLE
-RETURN (p_me).roles
-    || CASE WHEN 'department' = ANY ((p_me).roles) AND (p_t).organisation = (p_me).org
-        THEN '{department:own}'::text[]
-            || CASE WHEN may_be_called(p_t, p_c) THEN '{department:caller}'::text[] ELSE '{}' END
-            || CASE WHEN (p_t).supervised THEN '{department:supervised}'::text[] ELSE '{}' END
-        ELSE '{}' END
-    || CASE WHEN (p_me).person_id <> ALL ((p_t).workers)
-        THEN CASE WHEN 'dispatcher' = ANY ((p_me).roles) THEN '{dispatcher:apart}'::text[] ELSE '{}' END
-            || CASE WHEN 'community' = ANY ((p_me).roles) AND (p_c).area = ANY ((p_me).areas)
-                THEN '{community:apart}'::text[] ELSE '{}' END
-        ELSE '{}' END;
-COMMENT ON FUNCTION ticket_relations(actor, tickets, cases) IS 'What the caller is to the ticket: roles, and role:relation.';
+RETURN (p_t).role = 'lead' AND (p_c).reporter_contactable AND NOT (p_c).reporter_anonymous;
 
 -- start from signed is for categories where nobody has to come; the table's variant says so.
-CREATE FUNCTION starts_remote(p_tenant text, p_category text) RETURNS boolean LANGUAGE sql STABLE
-RETURN (SELECT NOT k.on_scene FROM categories k WHERE k.tenant = p_tenant AND k.code = p_category);
-
-CREATE FUNCTION ticket_offered(p_tenant text, p_state text, p_role text, p_case_state text, p_category text, p_is text[])
-RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION starts_remote(p_tenant text, p_category text) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-    RETURN ARRAY(
-        SELECT m.action FROM ticket_moves m
-        WHERE m.state = p_state AND m.offered AND m.who && p_is
-            AND (m.variant <> 'remote' OR starts_remote(p_tenant, p_category))
-            AND (m.action <> 'recall' OR p_case_state <> 'suspended' OR p_role = 'assist')
-        ORDER BY m.ordinal);
+    RETURN (SELECT NOT k.on_scene FROM categories k WHERE k.tenant = p_tenant AND k.code = p_category);
 END $$;
 
-CREATE FUNCTION ticket_allowed_actions(p_me actor, p_ticket tickets, p_case cases) RETURNS text[] LANGUAGE sql STABLE
-RETURN ticket_offered((p_ticket).tenant, (p_ticket).state, (p_ticket).role, (p_case).state, (p_case).category,
-    ticket_relations(p_me, p_ticket, p_case));
+CREATE FUNCTION ticket_bits(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    b bigint := p_me.bits;
+BEGIN
+    IF b & party('department') <> 0 AND p_t.organisation = p_me.org THEN
+        b := b | party('department:own')
+            | CASE WHEN may_be_called(p_t, p_c) THEN party('department:caller') ELSE 0 END
+            | CASE WHEN p_t.supervised THEN party('department:supervised') ELSE 0 END;
+    END IF;
+    IF b & party('dispatcher', 'community') <> 0 AND p_me.person_id <> ALL (p_t.workers) THEN
+        b := b | CASE WHEN b & party('dispatcher') <> 0 THEN party('dispatcher:apart') ELSE 0 END
+            | CASE WHEN b & party('community') <> 0 AND p_c.area = ANY (p_me.areas) THEN party('community:apart') ELSE 0 END;
+    END IF;
+    IF p_c.state <> 'suspended' OR p_t.role = 'assist' THEN
+        b := b | party('+recallable');
+    END IF;
+    IF p_t.state = 'signed' AND starts_remote(p_c.tenant, p_c.category) THEN
+        b := b | party('+remote');
+    END IF;
+    RETURN b;
+END $$;
+COMMENT ON FUNCTION ticket_bits(actor, tickets, cases) IS 'What the caller is to the ticket: bits of machine_parties.';
+
+CREATE FUNCTION ticket_allowed_actions(p_me actor, p_ticket tickets, p_case cases) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
+RETURN offered('ticket', (p_ticket).state, ticket_bits(p_me, p_ticket, p_case));
 COMMENT ON FUNCTION ticket_allowed_actions(actor, tickets, cases) IS 'What state, role and row allow; guards are not run.';
 
 -- The code of a refusal for the person: that of the first role in which the caller comes near.
@@ -158,7 +183,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION person_refusal(actor, text[], boolean) IS 'Why none of those who may is the caller; the flag: the case lies where this person may check.';
 
--- The role in which somebody who may, does.
-CREATE FUNCTION acting_role(p_who text[], p_is text[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT split_part(w.who, ':', 1) FROM unnest(p_who) WITH ORDINALITY AS w (who, n)
-    WHERE w.who = ANY (p_is) ORDER BY w.n LIMIT 1);
+-- The role in which somebody who may, does: the first of the table's.
+CREATE FUNCTION acting_role(p_who text[], p_bits bigint[], p_is bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    FOR n IN 1..cardinality(p_who) LOOP
+        IF p_bits[n] & p_is <> 0 THEN
+            RETURN split_part(p_who[n], ':', 1);
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $$;

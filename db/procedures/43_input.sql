@@ -24,7 +24,9 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION attach(w work, p_stage text, p_field text DEFAULT 'attachments') RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION attach(INOUT w work, p_stage text, p_field text DEFAULT 'attachments') LANGUAGE plpgsql AS $$
+DECLARE
+    v_hung integer;
 BEGIN
     IF NOT w.body ? p_field OR jsonb_typeof(w.body -> p_field) = 'null' THEN
         RETURN;
@@ -33,6 +35,8 @@ BEGIN
     SELECT (w.c).tenant, (w.c).id, i.id::uuid, (w.t).id, p_stage, (w.c).event_seq
     FROM jsonb_array_elements_text(CASE jsonb_typeof(w.body -> p_field)
         WHEN 'array' THEN w.body -> p_field ELSE jsonb_build_array(w.body -> p_field) END) AS i (id);
+    GET DIAGNOSTICS v_hung = ROW_COUNT;
+    w.c.attachments_hung := (w.c).attachments_hung + v_hung;
 END $$;
 COMMENT ON FUNCTION attach(work, text, text) IS 'Hangs the attachments of a body on the case, at its latest event.';
 

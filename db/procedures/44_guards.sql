@@ -94,6 +94,9 @@ BEGIN
             OR addresses(w.me, c, w.role) @> ARRAY[(plan_step(w)).who_kind || ':' || (plan_step(w)).who_id]
         WHEN 'reclass_leader' THEN 'leader' = ANY ((w.me).roles)
             OR NOT coalesce(least(c.resolve_due_at, c.plan_due_at) < w.now, false)
+        WHEN 'caller_apart' THEN c.handler IS DISTINCT FROM (w.me).person_id OR NOT EXISTS (
+            SELECT FROM people p
+            WHERE p.tenant = c.tenant AND p.active AND 'supervisor' = ANY (p.roles) AND p.id <> (w.me).person_id)
     END;
 END $$;
 COMMENT ON FUNCTION guard_person(work, text) IS 'Guards of stage 403.';
@@ -114,6 +117,16 @@ BEGIN
     END IF;
 END $$;
 
+-- Where no ticket is worked on again, naming some would be a mistake that nobody notices.
+CREATE FUNCTION guard_no_tickets(INOUT w work) LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF coalesce(w.body -> 'rework_tickets', '[]') NOT IN ('[]', 'null') THEN
+        w := refused(w, 'invalid_value', '/rework_tickets');
+    ELSIF coalesce(w.body -> 'tickets', '[]') NOT IN ('[]', 'null') THEN
+        w := refused(w, 'invalid_value', '/tickets');
+    END IF;
+END $$;
+
 -- After feedback the work goes back to tickets: the lead is opened again, or a new one is named, and only one of both.
 CREATE FUNCTION guard_rework(INOUT w work) LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -122,7 +135,8 @@ DECLARE
     v_bad integer;
     v_leads integer := leads_in(w.body -> 'tickets');
 BEGIN
-    IF c.state_before = 'source_handling' THEN
+    IF w.variant = 'pass' OR c.state_before = 'source_handling' THEN
+        w := guard_no_tickets(w);
         RETURN;
     END IF;
     SELECT min(a.n) INTO v_bad

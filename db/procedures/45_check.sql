@@ -1,53 +1,54 @@
 -- Whether an action may be done: state, world, person, row, in this order; the first that applies answers.
 
--- Guards of one stage, in the order of the table of transitions.
-CREATE FUNCTION guards_of(p_guards text[], p_stage integer) RETURNS SETOF machine_guards LANGUAGE plpgsql STABLE AS $$
+-- p_world, p_person, p_fields: guards of the three stages, in the order of the table.
+CREATE FUNCTION guard_refusal(p_guard text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN QUERY SELECT g.* FROM unnest(p_guards) WITH ORDINALITY AS n (guard, n) JOIN machine_guards g ON g.guard = n.guard
-    WHERE g.stage = p_stage ORDER BY n.n;
+    RETURN (SELECT g.refusal FROM machine_guards g WHERE g.guard = p_guard);
 END $$;
 
-CREATE FUNCTION check_world(INOUT w work, p_guards text[]) LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION check_world(INOUT w work, p_world text[]) LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    g machine_guards;
+    v_guard text;
+    v_refusal text;
 BEGIN
-    FOR g IN SELECT * FROM guards_of(p_guards, 409) LOOP
-        IF NOT guard_world(w, g.guard) THEN
-            w := CASE g.refusal WHEN 'invalid_transition' THEN wrong_state(w) ELSE refused(w, g.refusal) END;
+    FOREACH v_guard IN ARRAY p_world LOOP
+        IF NOT guard_world(w, v_guard) THEN
+            v_refusal := guard_refusal(v_guard);
+            w := CASE v_refusal WHEN 'invalid_transition' THEN wrong_state(w) ELSE refused(w, v_refusal) END;
             RETURN;
         END IF;
     END LOOP;
 END $$;
 
-CREATE FUNCTION check_person(INOUT w work, p_who text[], p_guards text[], p_is text[], p_in_area boolean)
+-- p_is: what the caller is to the row; p_in_area: it lies where this person may check.
+CREATE FUNCTION check_person(INOUT w work, p_who text[], p_bits bigint[], p_person text[], p_is bigint, p_in_area boolean)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    g machine_guards;
+    v_guard text;
 BEGIN
-    w.role := acting_role(p_who, p_is);
+    w.role := acting_role(p_who, p_bits, p_is);
     IF w.role IS NULL THEN
         w := refused(w, person_refusal(w.me, p_who, p_in_area));
         RETURN;
     END IF;
-    FOR g IN SELECT * FROM guards_of(p_guards, 403) LOOP
-        IF NOT guard_person(w, g.guard) THEN
-            w := refused(w, g.refusal);
+    FOREACH v_guard IN ARRAY p_person LOOP
+        IF NOT guard_person(w, v_guard) THEN
+            w := refused(w, guard_refusal(v_guard));
             RETURN;
         END IF;
     END LOOP;
 END $$;
 
-CREATE FUNCTION check_row(INOUT w work, p_guards text[]) LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION check_row(INOUT w work, p_fields text[]) LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    g machine_guards;
+    v_guard text;
 BEGIN
-    w := references_known(w);
-    IF w.code IS NOT NULL THEN
-        RETURN;
+    IF w.body ?| '{category,area,attachments,photo}' THEN
+        w := references_known(w);
     END IF;
-    FOR g IN SELECT * FROM guards_of(p_guards, 422) LOOP
-        w := guard_row(w, g.guard);
+    FOREACH v_guard IN ARRAY p_fields LOOP
         EXIT WHEN w.code IS NOT NULL;
+        w := guard_row(w, v_guard);
     END LOOP;
 END $$;
 
@@ -75,14 +76,18 @@ BEGIN
         RETURN;
     END IF;
     w.to_state := m.to_state;
-    w := check_world(w, m.guards);
+    IF m.world <> '{}' THEN
+        w := check_world(w, m.world);
+    END IF;
     IF w.code IS NULL THEN
-        w := check_person(w, m.who, m.guards, case_relations(w.me, w.c),
+        w := check_person(w, m.who, m.bits, m.person, case_bits(w.me, w.c),
             checks_here(w) OR (w.me).person_id = ANY ((w.c).workers));
     END IF;
     IF w.code IS NULL THEN
-        w.sole := w.action = 'check' AND (w.me).person_id = ANY ((w.c).workers);
-        w := check_row(w, m.guards);
+        w.sole := coalesce(CASE w.action
+            WHEN 'check' THEN (w.me).person_id = ANY ((w.c).workers)
+            WHEN 'callback' THEN (w.me).person_id = (w.c).handler END, false);
+        w := check_row(w, m.fields);
     END IF;
 END $$;
 COMMENT ON FUNCTION case_check(work) IS 'The work with the role to do it in, or refused; writes nothing.';
@@ -99,13 +104,15 @@ BEGIN
         RETURN;
     END IF;
     w.to_state := m.to_state;
-    w := check_world(w, m.guards);
+    IF m.world <> '{}' THEN
+        w := check_world(w, m.world);
+    END IF;
     IF w.code IS NULL THEN
-        w := check_person(w, m.who, m.guards, ticket_relations(w.me, w.t, w.c),
+        w := check_person(w, m.who, m.bits, m.person, ticket_bits(w.me, w.t, w.c),
             coalesce((w.c).area = ANY ((w.me).areas), false));
     END IF;
     IF w.code IS NULL THEN
-        w := check_row(w, m.guards);
+        w := check_row(w, m.fields);
     END IF;
 END $$;
 COMMENT ON FUNCTION ticket_check(work) IS 'The same for an action on w.t.';

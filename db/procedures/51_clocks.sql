@@ -100,6 +100,7 @@ RETURN CASE
     ELSE '[]' END;
 
 -- Moments that have not come yet or have caused nothing yet. A case that waits for registration is reminded as any other.
+-- Whoever is done at the due moment itself is in time: the breach comes right after it.
 -- Loops, not a query: every action asks this several times.
 CREATE FUNCTION clock_moments(p_policy jsonb, p_running clock_run[], p_fired text[]) RETURNS clock_moment[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -112,7 +113,7 @@ DECLARE
 BEGIN
     FOREACH r IN ARRAY p_running LOOP
         IF r.clock || ':breach' <> ALL (p_fired) THEN
-            v := v || (r.clock || ':breach', r.clock, r.run, NULL, r.due_at, r.due_at)::clock_moment;
+            v := v || (r.clock || ':breach', r.clock, r.run, NULL, r.due_at, r.due_at + interval '1 microsecond')::clock_moment;
         END IF;
         v_clock := CASE r.clock WHEN 'late_registration' THEN 'resolve' ELSE r.clock END;
         v_stages := clock_stages(p_policy, v_clock);
@@ -163,19 +164,19 @@ BEGIN
     END;
 END $$;
 
--- One moment has come, for the case or for w.t.
+-- One moment has come, for the case or for w.t. p_at null: at its own time.
 CREATE FUNCTION moment_came(INOUT w work, m clock_moment, p_at timestamptz) LANGUAGE plpgsql AS $$
 BEGIN
     IF m.stage IS NULL THEN
         INSERT INTO breaches (tenant, case_id, subject, clock, run, round, due, breached_at, organisation)
-        VALUES ((w.c).tenant, (w.c).id, coalesce((w.t).id, (w.c).id), m.clock, m.run, (w.c).round, m.due_at, p_at,
+        VALUES ((w.c).tenant, (w.c).id, coalesce((w.t).id, (w.c).id), m.clock, m.run, (w.c).round, m.due_at, coalesce(p_at, m.due_at),
             (w.t).organisation)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
-            PERFORM breach_held(w, m, p_at);
+            PERFORM breach_held(w, m, coalesce(p_at, m.due_at));
         END IF;
     ELSE
-        w := stage_raised(w, m, p_at);
+        w := stage_raised(w, m, coalesce(p_at, m.at));
     END IF;
 END $$;
 
@@ -190,7 +191,7 @@ BEGIN
     LOOP
         m := earliest_moment(clock_moments(w.policy, v_running, (w.c).fired));
         EXIT WHEN m.at IS NULL OR m.at > w.now;
-        w := moment_came(w, m, coalesce(p_at, m.at));
+        w := moment_came(w, m, p_at);
         w.c.fired := (w.c).fired || m.key;
     END LOOP;
     w.c.overdue_at := earliest_due(v_running);
@@ -208,7 +209,7 @@ BEGIN
     LOOP
         m := earliest_moment(clock_moments(w.policy, v_running, (w.t).fired));
         EXIT WHEN m.at IS NULL OR m.at > w.now;
-        w := moment_came(w, m, coalesce(p_at, m.at));
+        w := moment_came(w, m, p_at);
         w.t.fired := (w.t).fired || m.key;
     END LOOP;
     w.t.overdue_at := earliest_due(v_running);

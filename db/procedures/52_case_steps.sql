@@ -5,6 +5,11 @@ CREATE FUNCTION worked(INOUT w work) LANGUAGE plpgsql AS $$
 BEGIN
     IF (w.me).person_id <> ALL ((w.c).workers) THEN
         w.c.workers := (w.c).workers || (w.me).person_id;
+        IF w.role IN ('grid_worker', 'community') THEN
+            INSERT INTO case_workers (tenant, person_id, received_at, case_id)
+            VALUES ((w.c).tenant, (w.me).person_id, (w.c).received_at, (w.c).id)
+            ON CONFLICT DO NOTHING;
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION worked(work) IS 'The person has worked on the case and may not check it.';
@@ -68,7 +73,7 @@ BEGIN
     INSERT INTO arrivals (tenant, case_id, id, at, person_id, role, organisation, point, accuracy, claimed_at, photo)
     VALUES (c.tenant, c.id, uuid7(), w.now, (w.me).person_id, w.role, (w.me).org, v_point, v_accuracy,
         (w.body ->> 'claimed_at')::timestamptz, v_photo);
-    PERFORM attach(w, 'result', 'photo');
+    w := attach(w, 'result', 'photo');
 END $$;
 
 CREATE FUNCTION do_source_done(INOUT w work) LANGUAGE plpgsql AS $$
@@ -79,7 +84,7 @@ BEGIN
     w.c.resolved_at := w.now;
     w.c.state_before := 'source_handling';
     w := case_to(w, 'source_done', 'checking', w.body ->> 'reply', jsonb_build_object('result', w.body -> 'result'));
-    PERFORM attach(w, 'result');
+    w := attach(w, 'result');
     w := sampled(w);
 END $$;
 

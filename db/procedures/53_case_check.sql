@@ -1,7 +1,7 @@
 -- 核查 and 评价: the draw, the check, the rating, and what a bad rating sets off.
 
 -- Drawn once a round by a hash of case and round: the same case always has the same luck.
-CREATE FUNCTION drawn_for_check(w work) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION drawn_for_check(w work) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (w.c).level = 'major' OR (w.c).never_sampled
     OR ('x' || left(encode(sha256(((w.c).id::text || '/' || (w.c).round)::bytea), 'hex'), 4))::bit(16)::integer
         < coalesce((w.policy #>> ARRAY['check_share', (w.c).source])::numeric, 100) * 655.36;
@@ -86,7 +86,7 @@ BEGIN
     ELSE
         w := failed(w, v_data);
     END IF;
-    PERFORM attach(w, 'check');
+    w := attach(w, 'check');
     IF w.sole THEN
         PERFORM held_to_account(w, 'sole_person', 'supervisor', jsonb_build_object('action', 'check'));
     END IF;

@@ -288,7 +288,7 @@ BEGIN
     w.t := t;
     w := ticket_to(w, 'submit', 'submitted', w.body ->> 'result', jsonb_build_object(
         'reply', w.body -> 'reply', 'cause_code', w.body -> 'cause_code'));
-    PERFORM attach(w, 'result');
+    w := attach(w, 'result');
 END $$;
 
 CREATE FUNCTION do_approve(INOUT w work) LANGUAGE plpgsql AS $$

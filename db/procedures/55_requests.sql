@@ -35,6 +35,7 @@ BEGIN
         asked_org, asked_at, due_at, reporter, closure, clock_next_at)
     VALUES (r.tenant, r.id, r.version, r.kind, r.case_id, r.ticket_id, r.state, r.reason, r.proposal, r.asked_by, r.asked_role,
         r.asked_org, r.asked_at, r.due_at, r.reporter, r.closure, r.clock_next_at);
+    w.c.requests_pending := (w.c).requests_pending + 1;
     w.r := r;
 END $$;
 COMMENT ON FUNCTION request_opened(work, text, text, jsonb, integer) IS
@@ -157,6 +158,7 @@ BEGIN
     UPDATE requests x SET state = r.state, version = r.version, decided_by = r.decided_by, decided_role = r.decided_role,
         decided_at = r.decided_at, note = r.note, sole_person = r.sole_person, clock_next_at = NULL, approvals = r.approvals
     WHERE x.tenant = r.tenant AND x.id = r.id;
+    w.c.requests_pending := (w.c).requests_pending - 1;
     w.r := r;
     IF r.ticket_id IS NULL THEN
         w := happened(w, p_action, (w.c).state, (w.c).state, 'staff', p_note, v_data, r.id);
@@ -176,6 +178,9 @@ DECLARE
     v_request requests;
     v_ticket tickets;
 BEGIN
+    IF (w.c).requests_pending = 0 THEN
+        RETURN;
+    END IF;
     FOR v_request IN
         SELECT r.* FROM requests r JOIN request_kinds k ON k.kind = r.kind AND (NOT k.outlives OR r.kind = 'return')
             AND k.subject = CASE WHEN r.ticket_id IS NULL THEN 'case' ELSE 'ticket' END

@@ -85,6 +85,9 @@ BEGIN
     c.urge_count := 0;
     c.callback_tries := 0;
     c.supervised := '{}';
+    c.attachments_hung := 0;
+    c.refs_known := 0;
+    c.requests_pending := 0;
     c.event_seq := 0;
     RETURN case_drafted_clocks(c, p_now, v_on_scene);
 END $$;
@@ -176,12 +179,13 @@ BEGIN
         answers, point, address, place_id, area, community, created_by, created_role, created_org, reporter_name,
         reporter_phone, reporter_anonymous, reporter_private, reporter_contactable, reporters, first_contact, policy_version,
         claimed_at, received_at, round_started_at, arrive_due_at, resolve_due_at, overdue_at, clock_next_at, state_at,
-        event_seq, updated_at)
+        attachments_hung, refs_known, event_seq, updated_at)
     VALUES (c.tenant, c.id, c.serial, c.number, c.state, c.kind, c.category, c.title, c.description, c.proposed_level,
         c.source, c.tags, c.answers, c.point, c.address, c.place_id, c.area, c.community, c.created_by, c.created_role,
         c.created_org, c.reporter_name, c.reporter_phone, c.reporter_anonymous, c.reporter_private, c.reporter_contactable,
         c.reporters, c.first_contact, c.policy_version, c.claimed_at, c.received_at, c.round_started_at, c.arrive_due_at,
-        c.resolve_due_at, c.overdue_at, c.clock_next_at, c.state_at, c.event_seq, c.updated_at);
+        c.resolve_due_at, c.overdue_at, c.clock_next_at, c.state_at, c.attachments_hung, c.refs_known, c.event_seq,
+        c.updated_at);
 END $$;
 
 -- What hangs on a new case from the start.
@@ -194,6 +198,8 @@ BEGIN
     w := case_settle(w, w.now);
     w := happened(w, 'create', NULL, 'received', 'public', NULL, jsonb_build_object(
         'source', (w.c).source, 'category', (w.c).category, 'proposed_level', (w.c).proposed_level));
+    w.c.refs_known := (b #>> '{external_ref,system}' IS NOT NULL)::integer;
+    w := attach(w, 'intake');
     c := w.c;
     PERFORM case_inserted(c);
     PERFORM case_text_put(c.tenant, c.id, c.title, c.description, c.address);
@@ -207,42 +213,41 @@ BEGIN
         VALUES (c.tenant, b #>> '{external_ref,system}', b #>> '{external_ref,number}', c.id,
             (b #>> '{external_ref,due_at}')::timestamptz);
     END IF;
-    PERFORM attach(w, 'intake');
 END $$;
 
 CREATE FUNCTION create_done(INOUT w work) LANGUAGE plpgsql AS $$
 DECLARE
     v_step record;
     v_body jsonb := w.body;
+    m case_moves;
 BEGIN
     w.old := w.c;
     FOR v_step IN SELECT * FROM create_steps(w) LOOP
         w.action := v_step.action;
         w.body := v_step.body;
-        w.role := acting_role(
-            (SELECT m.who FROM case_moves m WHERE m.state = (w.c).state AND m.action = v_step.action), case_relations(w.me, w.c));
+        SELECT * INTO m FROM case_moves x WHERE x.state = (w.c).state AND x.action = v_step.action;
+        w.role := acting_role(m.who, m.bits, case_bits(w.me, w.c));
         w := case_do(w);
     END LOOP;
     w.body := v_body;
 END $$;
 
--- Same category, near, open, recent: staff get the ids, a resident a count.
+-- Same category, near, open, recent: staff get the ids, a resident a count. A band of latitude comes from the index cases_near.
 CREATE FUNCTION duplicates_of(w work) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
     c cases := w.c;
     v_metres double precision := (w.policy ->> 'duplicate_metres')::double precision;
+    v_band double precision := v_metres / 110574; -- degrees; a degree of latitude is nowhere shorter
+    v_after timestamptz := w.now - days(w.policy, 'duplicate_days');
 BEGIN
     IF c.point IS NULL THEN
         RETURN '{}';
     END IF;
     RETURN ARRAY(
         SELECT x.id FROM cases x
-        WHERE x.tenant = c.tenant AND x.category = c.category AND x.id <> c.id
-            AND x.point && st_expand(c.point, v_metres / 111320 / cos(radians(st_y(c.point))), v_metres / 110574)
-            AND x.received_at > w.now - days(w.policy, 'duplicate_days')
-            AND x.state IN ('received', 'accepted', 'verifying', 'registered', 'source_handling', 'whistled', 'handling',
-                'checking', 'evaluating', 'suspended')
-            AND metres(x.point, c.point) <= v_metres
+        WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL AND x.point IS NOT NULL
+            AND st_y(x.point) BETWEEN st_y(c.point) - v_band AND st_y(c.point) + v_band
+            AND x.id <> c.id AND x.received_at > v_after AND metres(x.point, c.point) <= v_metres
         ORDER BY x.received_at DESC LIMIT 20);
 END $$;
 COMMENT ON FUNCTION duplicates_of(work) IS 'Ids of cases that may be the same.';

@@ -100,10 +100,14 @@ CREATE FUNCTION do_callback(INOUT w work) LANGUAGE plpgsql AS $$
 BEGIN
     IF (w.body -> 'reached') = 'true' THEN
         w := rated(w, true);
-        RETURN;
+    ELSE
+        w.c.callback_tries := (w.c).callback_tries + 1;
+        w := case_to(w, 'callback', '=', w.body ->> 'note', jsonb_build_object('reached', false, 'tries', (w.c).callback_tries,
+            'sole_person', CASE WHEN w.sole THEN true END));
     END IF;
-    w.c.callback_tries := (w.c).callback_tries + 1;
-    w := case_to(w, 'callback', '=', w.body ->> 'note', jsonb_build_object('reached', false, 'tries', (w.c).callback_tries));
+    IF w.sole THEN
+        PERFORM held_to_account(w, 'sole_person', 'supervisor', jsonb_build_object('action', 'callback'));
+    END IF;
 END $$;
 
 CREATE FUNCTION auto_closed(INOUT w work) LANGUAGE plpgsql AS $$
@@ -148,12 +152,13 @@ BEGIN
     w := tickets_counted(w);
 END $$;
 
--- What counts around the clock moves by the length of the suspension; what counts working days goes on with what was left.
+-- What counts around the clock moves by the length of the suspension, and so does what ended with the case's own due; what
+-- counts working days goes on with what was left. The case has moved already.
 CREATE FUNCTION due_resumed(w work, p_kind text, p_clock text, p_due timestamptz, p_since timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF NOT w.policy ? (p_kind || '_' || p_clock || '_days') THEN
+    IF NOT w.policy ? (p_kind || '_' || p_clock || '_days') OR p_due + (w.now - p_since) = (w.c).resolve_due_at THEN
         RETURN p_due + (w.now - p_since);
     ELSIF p_due <= p_since THEN
         RETURN p_due;

@@ -19,6 +19,7 @@ BEGIN
     a.signed_round := b.signed_round;
     a.never_sampled := b.never_sampled;
     a.callback_tries := b.callback_tries;
+    a.requests_pending := b.requests_pending;
     a.event_seq := b.event_seq;
     a.updated_at := b.updated_at;
     RETURN a IS NOT DISTINCT FROM b;
@@ -47,6 +48,7 @@ BEGIN
         reject_code = c.reject_code, reject_basis = c.reject_basis, reject_reason = c.reject_reason, objected = c.objected,
         merged_into = c.merged_into, review_date = c.review_date, evaluating_at = c.evaluating_at, closed_at = c.closed_at,
         closed_how = c.closed_how, rework_count = c.rework_count, urge_count = c.urge_count,
+        attachments_hung = c.attachments_hung, refs_known = c.refs_known, requests_pending = c.requests_pending,
         callback_tries = c.callback_tries, supervised = c.supervised, event_seq = c.event_seq, updated_at = c.updated_at
     WHERE x.tenant = c.tenant AND x.id = c.id;
 END $$;

@@ -43,6 +43,10 @@ BEGIN
     v.c.arrived_at := (SELECT min(a.at) FROM arrivals a WHERE a.tenant = p_from.tenant AND a.case_id = (v.c).id);
     v.c.workers := ARRAY(SELECT unnest((v.c).workers)
         UNION SELECT a.person_id FROM arrivals a WHERE a.tenant = p_from.tenant AND a.case_id = (v.c).id);
+    INSERT INTO case_workers (tenant, person_id, received_at, case_id)
+    SELECT DISTINCT a.tenant, a.person_id, (v.c).received_at, a.case_id FROM arrivals a
+    WHERE a.tenant = p_from.tenant AND a.case_id = (v.c).id AND a.role IN ('grid_worker', 'community')
+    ON CONFLICT DO NOTHING;
 END $$;
 
 -- The earlier of both was the first to come in: in its first round the target's clocks start from there.
@@ -51,10 +55,14 @@ BEGIN
     v := reporters_moved(v, p_from);
     v := arrivals_moved(v, p_from);
     UPDATE external_refs e SET case_id = (v.c).id WHERE e.tenant = p_from.tenant AND e.case_id = p_from.id;
+    v.c.refs_known := (v.c).refs_known + p_from.refs_known;
     UPDATE cases c SET merged_into = (v.c).id, version = c.version + 1
     WHERE c.tenant = p_from.tenant AND c.merged_into = p_from.id;
     v := case_to(v, 'merge', '=', v.body ->> 'reason', jsonb_build_object('from', p_from.id));
     IF p_from.received_at < (v.c).received_at THEN
+        UPDATE case_workers w SET received_at = p_from.received_at
+        WHERE w.tenant = p_from.tenant AND w.person_id = ANY ((v.c).workers) AND w.received_at = (v.c).received_at
+            AND w.case_id = (v.c).id;
         v.c.received_at := p_from.received_at;
         IF (v.c).round = 1 THEN
             v.c.round_started_at := p_from.received_at;
@@ -74,6 +82,7 @@ BEGIN
     w.c.merged_into := (v.c).id;
     w := case_to(w, 'merge', 'merged', w.body ->> 'reason', jsonb_build_object('into', (v.c).id));
     v := target_merged(v, w.c);
+    w.c.refs_known := 0;
     v.touched := true;
     v := case_written(v);
 END $$;

@@ -1,7 +1,7 @@
 -- 督办: by the system in stages, by leaders and supervisors at any time; the addressee answers.
 
 -- Who has it in hand, for reminders: the lead's organisation, the handler, else whoever dispatches.
-CREATE FUNCTION handler_address(w work) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION handler_address(w work) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN (w.t).id IS NOT NULL THEN 'organisation:' || (w.t).organisation
     WHEN (w.c).state IN ('whistled', 'handling') AND (w.c).lead_org IS NOT NULL THEN 'organisation:' || (w.c).lead_org

@@ -4,7 +4,7 @@
 CREATE FUNCTION is_stale(p_if_match bigint[], p_version bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN p_if_match IS NOT NULL AND p_version <> ALL (p_if_match);
 
-CREATE FUNCTION version_detail(p_version bigint) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION version_detail(p_version bigint) RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
 RETURN jsonb_build_object('version', p_version);
 
 -- The case, locked; for a merge both, in the order of their ids.
@@ -23,44 +23,47 @@ BEGIN
     RETURN v_case;
 END $$;
 
-CREATE FUNCTION case_replayed(p_me actor, p_case uuid, p_now timestamptz)
-RETURNS case_reply LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION case_replayed(p_me actor, p_case uuid, p_now timestamptz, p_location text)
+RETURNS SETOF case_reply LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_case cases;
-    v case_reply;
 BEGIN
     SELECT * INTO v_case FROM cases c WHERE c.tenant = p_me.tenant AND c.id = p_case;
-    IF NOT coalesce(case_in_sight(p_me, v_case), false) THEN
-        RETURN case_refusal('not_found');
+    IF case_in_sight(p_me, v_case) THEN
+        RETURN QUERY SELECT * FROM case_replied(p_me, v_case, p_now, p_location, true, NULL);
+    ELSE
+        RETURN NEXT case_refusal('not_found');
     END IF;
-    v := case_view(p_me, v_case, p_now);
-    v._replayed := true;
-    RETURN v;
 END $$;
 
 CREATE FUNCTION case_create(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_id uuid, p_key text, p_fingerprint text, p_now timestamptz, p_body jsonb)
-RETURNS case_reply LANGUAGE plpgsql AS $$
+RETURNS SETOF case_reply LANGUAGE plpgsql AS $$
 DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     v_key key_state;
     v_now timestamptz := coalesce(p_now, clock_timestamp());
     v_who text[] := (SELECT t.who FROM case_transitions t WHERE t.action = 'create');
+    v_case cases;
     w work;
 BEGIN
     IF v_me.refusal IS NOT NULL THEN
-        RETURN case_refusal(v_me.refusal);
+        RETURN NEXT case_refusal(v_me.refusal);
+        RETURN;
     END IF;
     v_key := key_begin(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint);
     IF v_key.state = 'other' THEN
-        RETURN case_refusal('idempotency_key_reused');
+        RETURN NEXT case_refusal('idempotency_key_reused');
+        RETURN;
     ELSIF v_key.state = 'replay' THEN
-        RETURN case_created(v_me, case_replayed(v_me, v_key.object_id, v_now));
+        RETURN QUERY SELECT * FROM case_replayed(v_me, v_key.object_id, v_now, '/v1/cases/' || v_key.object_id);
+        RETURN;
     END IF;
-    w := work_on(v_me, v_now, 'create', p_body, case_drafted(v_me, p_id, v_now, acting_role(v_who, v_me.roles), p_body));
+    w := work_on(v_me, v_now, 'create', p_body, case_drafted(v_me, p_id, v_now, acting_role(v_who, bits_of(v_who), v_me.bits), p_body));
     w := create_check(w);
     IF w.code IS NOT NULL THEN
-        RETURN case_refusal(w.code, w.pointer, w.detail);
+        RETURN NEXT case_refusal(w.code, w.pointer, w.detail);
+        RETURN;
     END IF;
     w := create_known(w);
     w := create_written(w);
@@ -71,7 +74,9 @@ BEGIN
         PERFORM events_written(w);
     END IF;
     PERFORM key_remember(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint, p_id);
-    RETURN case_created(w.me, case_duplicates(w, case_view(w.me, w.c, v_now)));
+    v_me := w.me;
+    v_case := w.c;
+    RETURN QUERY SELECT * FROM case_replied(v_me, v_case, v_now, '/v1/cases/' || p_id, false, duplicates_of(w));
 END $$;
 COMMENT ON FUNCTION case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb) IS
     'cases.create';
@@ -83,7 +88,7 @@ RETURN p_action = 'check' AND coalesce((p_body ->> 'pass')::boolean, true) = fal
 
 CREATE FUNCTION case_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_case uuid, p_body jsonb)
-RETURNS case_reply LANGUAGE plpgsql AS $$
+RETURNS SETOF case_reply LANGUAGE plpgsql AS $$
 DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     v_key key_state;
@@ -91,30 +96,38 @@ DECLARE
     w work;
 BEGIN
     IF v_me.refusal IS NOT NULL THEN
-        RETURN case_refusal(v_me.refusal);
+        RETURN NEXT case_refusal(v_me.refusal);
+        RETURN;
     END IF;
     IF check_lacks_reason(p_action, p_body) THEN
-        RETURN case_refusal('required', '/reason');
+        RETURN NEXT case_refusal('required', '/reason');
+        RETURN;
     END IF;
     v_key := key_begin(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint);
     IF v_key.state = 'other' THEN
-        RETURN case_refusal('idempotency_key_reused');
+        RETURN NEXT case_refusal('idempotency_key_reused');
+        RETURN;
     ELSIF v_key.state = 'replay' THEN
-        RETURN case_replayed(v_me, v_key.object_id, p_now);
+        RETURN QUERY SELECT * FROM case_replayed(v_me, v_key.object_id, p_now, NULL);
+        RETURN;
     END IF;
     v_case := case_locked(p_tenant, p_case, CASE WHEN p_action = 'merge' THEN (p_body ->> 'into')::uuid END);
-    IF NOT coalesce(case_in_sight(v_me, v_case), false) THEN
-        RETURN case_refusal('not_found');
+    IF NOT case_in_sight(v_me, v_case) THEN
+        RETURN NEXT case_refusal('not_found');
+        RETURN;
     ELSIF is_stale(p_if_match, v_case.version) THEN
-        RETURN case_refusal('precondition_failed', NULL, version_detail(v_case.version));
+        RETURN NEXT case_refusal('precondition_failed', NULL, version_detail(v_case.version));
+        RETURN;
     END IF;
     w := case_check(work_on(v_me, coalesce(p_now, clock_timestamp()), p_action, p_body, v_case));
     IF w.code IS NOT NULL THEN
-        RETURN case_refusal(w.code, w.pointer, w.detail);
+        RETURN NEXT case_refusal(w.code, w.pointer, w.detail);
+        RETURN;
     END IF;
     w := case_written(case_do(settle_before(w)));
     PERFORM key_remember(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint, p_case);
-    RETURN case_view(v_me, w.c, w.now);
+    v_case := w.c;
+    RETURN QUERY SELECT * FROM case_replied(v_me, v_case, w.now, NULL, false, NULL);
 END $$;
 COMMENT ON FUNCTION case_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
     'Every action on a case that is no request.';
@@ -144,55 +157,63 @@ BEGIN
 END $$;
 
 CREATE FUNCTION ticket_replayed(p_me actor, p_ticket uuid, p_now timestamptz)
-RETURNS ticket_reply LANGUAGE plpgsql STABLE AS $$
+RETURNS SETOF ticket_reply LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_ticket tickets;
     v_case cases;
-    v ticket_reply;
 BEGIN
     SELECT * INTO v_ticket FROM tickets t WHERE t.tenant = p_me.tenant AND t.id = p_ticket;
     SELECT * INTO v_case FROM cases c WHERE c.tenant = p_me.tenant AND c.id = v_ticket.case_id;
-    IF NOT coalesce(ticket_in_sight(p_me, v_ticket, v_case), false) THEN
-        RETURN ticket_refusal('not_found');
+    IF ticket_in_sight(p_me, v_ticket, v_case) THEN
+        RETURN QUERY SELECT * FROM ticket_replied(p_me, v_ticket, v_case, p_now, true);
+    ELSE
+        RETURN NEXT ticket_refusal('not_found');
     END IF;
-    v := ticket_view(p_me, v_ticket, v_case, p_now);
-    v._replayed := true;
-    RETURN v;
 END $$;
 
 CREATE FUNCTION ticket_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_ticket uuid, p_body jsonb)
-RETURNS ticket_reply LANGUAGE plpgsql AS $$
+RETURNS SETOF ticket_reply LANGUAGE plpgsql AS $$
 DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     v_key key_state;
+    v_case cases;
+    v_ticket tickets;
     w work;
 BEGIN
     IF v_me.refusal IS NOT NULL THEN
-        RETURN ticket_refusal(v_me.refusal);
+        RETURN NEXT ticket_refusal(v_me.refusal);
+        RETURN;
     END IF;
     v_key := key_begin(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint);
     IF v_key.state = 'other' THEN
-        RETURN ticket_refusal('idempotency_key_reused');
+        RETURN NEXT ticket_refusal('idempotency_key_reused');
+        RETURN;
     ELSIF v_key.state = 'replay' THEN
-        RETURN ticket_replayed(v_me, v_key.object_id, p_now);
+        RETURN QUERY SELECT * FROM ticket_replayed(v_me, v_key.object_id, p_now);
+        RETURN;
     END IF;
     w := ticket_seen(v_me, p_action, p_body, p_ticket, p_now);
     IF (w.t).id IS NULL THEN
-        RETURN ticket_refusal('not_found');
+        RETURN NEXT ticket_refusal('not_found');
+        RETURN;
     ELSIF is_stale(p_if_match, (w.t).version) THEN
-        RETURN ticket_refusal('precondition_failed', NULL, version_detail((w.t).version));
+        RETURN NEXT ticket_refusal('precondition_failed', NULL, version_detail((w.t).version));
+        RETURN;
     END IF;
     w := ticket_check(w);
     IF w.code IS NULL AND p_action = 'approve' AND coalesce(p_body -> 'feedback', 'null') <> 'null' THEN
         w := feedback_check(w);
     END IF;
     IF w.code IS NOT NULL THEN
-        RETURN ticket_refusal(w.code, w.pointer, w.detail);
+        RETURN NEXT ticket_refusal(w.code, w.pointer, w.detail);
+        RETURN;
     END IF;
     w := ticket_done(w);
     PERFORM key_remember(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint, p_ticket);
-    RETURN ticket_view(v_me, w.t, w.c, w.now);
+    v_case := w.c;
+    v_ticket := w.t;
+    RETURN QUERY SELECT * FROM ticket_replied(v_me, v_ticket, v_case, w.now, false);
 END $$;
 COMMENT ON FUNCTION ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
     'Every action on a ticket that is no request.';
@@ -228,23 +249,6 @@ BEGIN
         w.c.reporters := ARRAY[(w.me).person_id];
     END IF;
     w.c := case_numbered(w.c, w.zone);
-END $$;
-
-CREATE FUNCTION case_duplicates(w work, INOUT v case_reply) LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_ids uuid[] := duplicates_of(w);
-BEGIN
-    v.duplicates__count := cardinality(v_ids);
-    IF sees_staff(w.me) THEN
-        v.duplicates__ids := v_ids;
-    END IF;
-END $$;
-
-CREATE FUNCTION case_created(p_me actor, INOUT v case_reply) LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    IF v._code IS NULL THEN
-        v._location := '/v1/cases/' || v.id;
-    END IF;
 END $$;
 
 SELECT delegate('case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb)'::regprocedure);

@@ -104,13 +104,13 @@ BEGIN
         w := wrong_state(w);
         RETURN;
     END IF;
-    w := check_world(w, k.guards);
+    w := check_world(w, guards_at(k.guards, 409));
     IF w.code IS NULL AND pending(w, v_kind) IS NOT NULL THEN
         w := refused(w, 'request_pending');
     END IF;
     IF w.code IS NULL THEN
-        w := check_person(w, k.asks, k.guards,
-            CASE p_subject WHEN 'ticket' THEN ticket_relations(w.me, w.t, w.c) ELSE case_relations(w.me, w.c) END, true);
+        w := check_person(w, k.asks, bits_of(k.asks), guards_at(k.guards, 403),
+            CASE p_subject WHEN 'ticket' THEN ticket_bits(w.me, w.t, w.c) ELSE case_bits(w.me, w.c) END, true);
     END IF;
     IF w.code IS NULL THEN
         w := kind_fields(w, v_kind, '{kind,reason}');
@@ -119,7 +119,7 @@ BEGIN
         w := refused(w, 'required', '/basis');
     END IF;
     IF w.code IS NULL THEN
-        w := check_row(w, k.guards);
+        w := check_row(w, guards_at(k.guards, 422));
     END IF;
 END $$;
 COMMENT ON FUNCTION ask_check(work, text) IS 'The work with the role to ask in, or refused; writes nothing.';

@@ -1,7 +1,8 @@
 -- Whether a ticket reached its organisation: for those with a webhook of their own. Failed delivery is seen by people.
 
 -- p_failed: three tries failed, or it is undelivered at its sign due. Else a later try, or a pull that shows it, delivered
--- it. Answers whether that changed anything.
+-- it. Answers whether that changed anything. The ticket's version stays: what the department may do is the same in both
+-- states, and who has read the ticket, which is what delivers it, can act on what it read.
 CREATE FUNCTION ticket_delivery(p_tenant text, p_ticket uuid, p_failed boolean, p_now timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -22,6 +23,7 @@ BEGIN
     END IF;
     w := settle_before(w);
     w := CASE WHEN p_failed THEN ticket_to(w, 'send_failed', 'send_failed') ELSE ticket_to(w, 'delivered', 'issued') END;
+    w.t_old := w.t;
     w := case_written(tickets_counted(ticket_written(w)));
     RETURN true;
 END $$;

@@ -18,8 +18,9 @@ DECLARE
     r ticket_batch_row;
 BEGIN
     r._at := p_at;
-    r.reply := ticket_act(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas, p_action, p_key, p_fingerprint,
-        p_if_match, p_now, p_ticket, p_body);
+    SELECT a INTO STRICT r.reply
+    FROM ticket_act(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas, p_action, p_key, p_fingerprint, p_if_match, p_now,
+        p_ticket, p_body) AS a;
     RETURN r;
 EXCEPTION WHEN OTHERS THEN
     IF left(SQLSTATE, 2) IN ('0A', '08', '25', '40', '53', '57', '58') THEN

@@ -5,6 +5,12 @@ CREATE TYPE work_item AS (
     _code text, _item boolean, object text, action text, count bigint, overdue bigint
 );
 
+-- 跟踪回访 is due a day after evaluating began.
+CREATE FUNCTION callback_due(c cases) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN c.evaluating_at + policy_minutes(policy_of(c.tenant, c.policy_version), 'callback_minutes');
+END $$;
+
 CREATE FUNCTION case_work(p_me actor, p_now timestamptz) RETURNS SETOF work_item LANGUAGE plpgsql STABLE AS $$
 DECLARE
     r text[] := p_me.roles;
@@ -13,7 +19,8 @@ DECLARE
     v_checks boolean := r && '{grid_worker,community,leader,supervisor}';
 BEGIN
     RETURN QUERY
-    SELECT NULL::text, true, 'case'::text, w.action, count(*), count(*) FILTER (WHERE c.overdue_at < p_now)
+    SELECT NULL::text, true, 'case'::text, w.action, count(*), count(*) FILTER (WHERE CASE w.action
+        WHEN 'callback' THEN callback_due(c) ELSE c.overdue_at END < p_now)
     FROM cases c
     CROSS JOIN LATERAL (SELECT v_field AND c.area = ANY (p_me.areas) AS own,
         'department' = ANY (r) AND p_me.org = ANY (c.open_orgs) AS ours, c.handler = p_me.person_id AS hand) AS i
@@ -28,13 +35,13 @@ BEGIN
             AND (i.own OR i.ours OR v_field AND (i.hand OR c.area IS NULL)) THEN 'arrive' END,
         CASE WHEN c.plan_due_at IS NOT NULL AND c.planned_at IS NULL AND is_working(c.state)
             AND (i.hand OR v_dispatcher OR i.ours AND c.lead_org = p_me.org) THEN 'plan' END,
-        CASE WHEN c.plan_parties <> '{}' AND is_working(c.state) AND named_as(p_me, c, c.plan_parties, 'step') <> '{}'
+        CASE WHEN c.plan_parties <> '{}' AND is_working(c.state) AND named_as(p_me, c, c.plan_parties, 'step') <> 0
             THEN 'step_done' END,
         CASE WHEN c.state = 'verifying' AND i.own THEN 'report_verification' END,
-        CASE WHEN c.supervised <> '{}' AND named_as(p_me, c, c.supervised, 'addressee') <> '{}' THEN 'reply_supervision' END,
+        CASE WHEN c.supervised <> '{}' AND named_as(p_me, c, c.supervised, 'addressee') <> 0 THEN 'reply_supervision' END,
         CASE WHEN c.state = 'source_handling' AND i.hand THEN 'source_done' END,
         CASE WHEN c.state = 'handling' AND c.tickets_open = 0 AND v_dispatcher THEN 'feedback' END,
-        CASE WHEN c.state = 'checking' AND v_checks AND checks_as(p_me, c) <> '{}' THEN 'check' END,
+        CASE WHEN c.state = 'checking' AND v_checks AND checks_as(p_me, c) <> 0 THEN 'check' END,
         CASE WHEN c.state = 'evaluating' AND 'supervisor' = ANY (r) THEN 'callback' END,
         CASE WHEN c.state = 'evaluating' AND 'citizen' = ANY (r) AND p_me.person_id = ANY (c.reporters)
             AND NOT EXISTS (SELECT FROM ratings g WHERE g.tenant = c.tenant AND g.case_id = c.id AND g.round = c.round
@@ -60,6 +67,8 @@ BEGIN
     CROSS JOIN LATERAL unnest(array_remove(ARRAY[
         CASE WHEN i.ours AND t.supervised THEN 'reply_supervision' END,
         CASE WHEN i.ours AND t.state IN ('issued', 'send_failed') THEN 'sign' END,
+        -- Nothing in the machine leads on from here but the department itself: somebody calls it.
+        CASE WHEN t.state = 'send_failed' AND 'dispatcher' = ANY (p_me.roles) THEN 'send_failed' END,
         CASE WHEN i.ours AND t.state IN ('signed', 'reported_in', 'in_progress') AND t.contact_due_at IS NOT NULL
             AND t.contacted_at IS NULL THEN 'contact' END,
         CASE WHEN i.ours AND t.state = 'signed' AND k.on_scene THEN 'report_in' END,

@@ -72,7 +72,7 @@ DECLARE
     p party := person_party(p_me, w.created_by);
 BEGIN
     v := jsonb_populate_record(v, to_jsonb(w) - 'departments');
-    v.departments := (SELECT coalesce(json_agg(organisation_json(w.tenant, d.code) ORDER BY d.n), '[]')
+    v.departments := (SELECT coalesce(json_agg(named_json(d.code, organisation_name(w.tenant, d.code)) ORDER BY d.n), '[]')
         FROM unnest(w.departments) WITH ORDINALITY AS d (code, n));
     v.found_seconds := seconds_between(warning_signs(w), w.found_at);
     v.assessed_seconds := seconds_between(w.found_at, w.assessed_at);

@@ -41,17 +41,25 @@ BEGIN
     VALUES (w.tenant, w.id, w.version, p_action, w.updated_at, p_me.person_id, v_role, p_body);
 END $$;
 
-CREATE FUNCTION warning_answered(p_me actor, p_warning uuid, p_replayed boolean) RETURNS warning_reply
-LANGUAGE plpgsql STABLE AS $$
+-- A write stands in the warning's own history. Asked again it only reads, and that is put on record as any reading.
+CREATE FUNCTION warning_answered(p_me actor, p_warning uuid, p_replayed boolean, p_operation text, p_request text,
+    p_now timestamptz)
+RETURNS warning_reply LANGUAGE plpgsql AS $$
 DECLARE
     w early_warnings;
 BEGIN
     SELECT * INTO w FROM early_warnings x WHERE x.tenant = p_me.tenant AND x.id = p_warning;
+    IF NOT warning_in_sight(p_me, w) THEN
+        RETURN warning_refusal('not_found');
+    END IF;
+    IF p_replayed THEN
+        PERFORM read_noted(p_me, p_operation, 'early_warning', ARRAY[w.id], p_request, p_now);
+    END IF;
     RETURN ROW(NULL, NULL, NULL, w.version, '/v1/early-warnings/' || w.id, p_replayed, warning_view(p_me, w))::warning_reply;
 END $$;
 
 CREATE FUNCTION warning_create(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
-    p_id uuid, p_key text, p_fingerprint text, p_now timestamptz, p_body jsonb)
+    p_request text, p_id uuid, p_key text, p_fingerprint text, p_now timestamptz, p_body jsonb)
 RETURNS warning_reply LANGUAGE plpgsql AS $$
 DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
@@ -67,7 +75,7 @@ BEGIN
     IF v_key.state = 'other' THEN
         RETURN warning_refusal('idempotency_key_reused');
     ELSIF v_key.state = 'replay' THEN
-        RETURN warning_answered(v_me, v_key.object_id, true);
+        RETURN warning_answered(v_me, v_key.object_id, true, 'early_warnings.create', p_request, v_now);
     END IF;
     w.found_at := coalesce(w.found_at, v_now);
     v_bad := coalesce(warning_times(w, p_body, v_now), departments_unknown(p_tenant, p_body));
@@ -81,9 +89,9 @@ BEGIN
     SELECT * INTO w FROM early_warnings x WHERE x.tenant = p_tenant AND x.id = p_id;
     PERFORM warning_written(v_me, w, 'create', p_body);
     PERFORM key_remember(p_tenant, p_actor, 'early_warnings.create', p_key, p_fingerprint, p_id);
-    RETURN warning_answered(v_me, p_id, false);
+    RETURN warning_answered(v_me, p_id, false, 'early_warnings.create', p_request, v_now);
 END $$;
-SELECT delegate('warning_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb)');
+SELECT delegate('warning_create(text, text, text[], text[], text, text[], text, uuid, text, text, timestamptz, jsonb)');
 
 -- Link and unlink name a case that the caller sees.
 CREATE FUNCTION warning_link_check(p_me actor, w early_warnings, p_action text, p_case uuid) RETURNS objection
@@ -151,7 +159,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION warning_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
-    p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_warning uuid, p_body jsonb)
+    p_request text, p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_warning uuid, p_body jsonb)
 RETURNS warning_reply LANGUAGE plpgsql AS $$
 DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
@@ -168,7 +176,7 @@ BEGIN
     IF v_key.state = 'other' THEN
         RETURN warning_refusal('idempotency_key_reused');
     ELSIF v_key.state = 'replay' THEN
-        RETURN warning_answered(v_me, v_key.object_id, true);
+        RETURN warning_answered(v_me, v_key.object_id, true, 'early_warnings.' || p_action, p_request, v_now);
     END IF;
     SELECT * INTO v_old FROM early_warnings x WHERE x.tenant = p_tenant AND x.id = p_warning FOR UPDATE;
     IF NOT warning_in_sight(v_me, v_old) THEN
@@ -186,7 +194,7 @@ BEGIN
     END IF;
     PERFORM warning_written(v_me, v_new, p_action, p_body);
     PERFORM key_remember(p_tenant, p_actor, 'early_warnings.' || p_action, p_key, p_fingerprint, p_warning);
-    RETURN warning_answered(v_me, p_warning, false);
+    RETURN warning_answered(v_me, p_warning, false, 'early_warnings.' || p_action, p_request, v_now);
 END $$;
 SELECT delegate(
-    'warning_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb)');
+    'warning_act(text, text, text[], text[], text, text[], text, text, text, text, bigint[], timestamptz, uuid, jsonb)');

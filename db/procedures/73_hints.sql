@@ -8,8 +8,7 @@ CREATE TYPE hint_row AS (
 
 CREATE FUNCTION policy_now(p_tenant text, p_now timestamptz) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN policy_of(p_tenant, (SELECT p.version FROM policies p WHERE p.tenant = p_tenant AND p.valid_from <= p_now
-        ORDER BY p.valid_from DESC, p.version DESC LIMIT 1));
+    RETURN policy_of(p_tenant, (SELECT max(p.version) FROM policies p WHERE p.tenant = p_tenant AND p.valid_from <= p_now));
 END $$;
 COMMENT ON FUNCTION policy_now(text, timestamptz) IS 'The numbers under which a case would be born now';
 

@@ -180,7 +180,7 @@ BEGIN
         RETURN account_refusal(v_bad.code, v_bad.pointer, v_bad.detail);
     END IF;
     a.sole_person := a.sole_person
-        OR p_action <> 'appeal' AND account_barred(v_me.person_id, v_me.org, v_me.roles, a, p_action);
+        OR p_action <> 'appeal' AND account_bars(v_me, a, p_action);
     PERFORM account_done(v_me, account_changed(a, v_me, p_action, p_body, v_now), p_action, v_case, v_now);
     PERFORM key_remember(p_tenant, p_actor, 'accountability.' || p_action, p_key, p_fingerprint, p_account);
     RETURN account_answered(v_me, p_account, false);

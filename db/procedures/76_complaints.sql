@@ -19,19 +19,28 @@ RETURN ((k).id IS NOT NULL AND ((p_me).roles && '{supervisor,leader,auditor}'
     OR ('citizen' = ANY ((p_me).roles) AND (k).person_id = (p_me).person_id))) IS TRUE;
 COMMENT ON FUNCTION complaint_in_sight(actor, complaints) IS 'Whether the complaint exists for this caller';
 
--- Nobody decides a complaint of their own or about their own work.
-CREATE FUNCTION complaint_bars(p_person uuid, k complaints, p_case cases, p_against text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(p_person IN ((k).person_id, (p_case).handler) OR p_person = ANY ((p_case).workers)
-    OR p_against = 'person:' || p_person, false);
+-- Nobody decides a complaint of their own, about their own work or about that of their own organisation.
+CREATE FUNCTION complaint_barred(p_person uuid, p_org text, k complaints, p_case cases, p_against text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(p_person IN ((k).person_id, (p_case).handler), false) OR coalesce(p_person = ANY ((p_case).workers), false)
+    OR coalesce(p_org = ANY ((p_case).organisations), false)
+    OR coalesce(p_against IN ('person:' || p_person::text, 'organisation:' || p_org), false);
+
+CREATE FUNCTION complaint_bars(p_me actor, k complaints, p_case cases, p_against text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM people p
+        WHERE p.tenant = k.tenant AND p.id = p_me.person_id AND complaint_barred(p.id, p.organisation_code, k, p_case, p_against));
+END $$;
 
 CREATE FUNCTION complaint_refuses(p_me actor, k complaints, p_case cases, p_against text) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN CASE WHEN complaint_bars(p_me.person_id, k, p_case, p_against) AND EXISTS (
+    RETURN CASE WHEN complaint_bars(p_me, k, p_case, p_against) AND EXISTS (
         SELECT FROM people p
         WHERE p.tenant = k.tenant AND p.active AND 'supervisor' = ANY (p.roles)
-            AND NOT complaint_bars(p.id, k, p_case, p_against)) THEN 'own_request' END;
+            AND NOT complaint_barred(p.id, p.organisation_code, k, p_case, p_against)) THEN 'own_request' END;
 END $$;
 
 CREATE FUNCTION complaint_view(p_me actor, k complaints) RETURNS complaint_shown LANGUAGE plpgsql STABLE AS $$
@@ -168,7 +177,7 @@ CREATE FUNCTION complaint_done(p_me actor, k complaints, p_action text, p_case c
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     w work := side_event(p_me, p_case, 'supervisor', p_action || '_complaint', jsonb_build_object('complaint_id', k.id), p_now);
-    v_sole boolean := complaint_bars(p_me.person_id, k, p_case, (p_body #>> '{against,kind}') || ':' || (p_body #>> '{against,id}'));
+    v_sole boolean := complaint_bars(p_me, k, p_case, (p_body #>> '{against,kind}') || ':' || (p_body #>> '{against,id}'));
     v_account uuid;
 BEGIN
     IF p_action = 'uphold' THEN

@@ -124,7 +124,13 @@ BEGIN ATOMIC
         ('workers', ARRAY(SELECT unnest(c.workers) ORDER BY 1)::text, CASE
             WHEN c.state = 'merged' AND c.workers @> coalesce(w.workers, '{}') THEN ARRAY(SELECT unnest(c.workers) ORDER BY 1)
             ELSE coalesce(w.workers, '{}') END::text),
-        ('plan_parties', c.plan_parties::text, coalesce(s.parties, '{}')::text)
+        ('plan_parties', c.plan_parties::text, coalesce(s.parties, '{}')::text),
+        ('attachments_hung', c.attachments_hung::text, (SELECT count(*) FROM case_attachments h
+            WHERE h.tenant = c.tenant AND h.case_id = c.id)::text),
+        ('refs_known', c.refs_known::text, (SELECT count(*) FROM external_refs x
+            WHERE x.tenant = c.tenant AND x.case_id = c.id)::text),
+        ('requests_pending', c.requests_pending::text, (SELECT count(*) FROM requests r
+            WHERE r.tenant = c.tenant AND r.case_id = c.id AND r.state = 'pending')::text)
     ) AS f (what, stored, computed)
     WHERE c.tenant = p_tenant AND f.stored IS DISTINCT FROM f.computed;
 END;

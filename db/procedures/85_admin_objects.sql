@@ -34,11 +34,15 @@ CREATE FUNCTION admin_ends(w admin_work) RETURNS boolean LANGUAGE sql IMMUTABLE 
 RETURN coalesce((w.old -> 'active') = 'true' AND (w.new -> 'active') = 'false', false);
 COMMENT ON FUNCTION admin_ends(admin_work) IS 'Whether what was active will not be';
 
-CREATE FUNCTION street_today(p_tenant text, p_now timestamptz) RETURNS date LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (p_now AT TIME ZONE (SELECT t.zone FROM tenants t WHERE t.tenant = p_tenant))::date;
+CREATE FUNCTION street_today(p_tenant text, p_now timestamptz) RETURNS date LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (p_now AT TIME ZONE (SELECT t.zone FROM tenants t WHERE t.tenant = p_tenant))::date;
+END $$;
 
-CREATE FUNCTION texts(p_array jsonb) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY(SELECT jsonb_array_elements_text(p_array));
+CREATE FUNCTION texts(p_array jsonb) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN ARRAY(SELECT jsonb_array_elements_text(p_array));
+END $$;
 COMMENT ON FUNCTION texts(jsonb) IS 'An array of strings as an array';
 
 -- Documents
@@ -56,7 +60,7 @@ CREATE FUNCTION category_document(k categories) RETURNS jsonb LANGUAGE sql STABL
 RETURN jsonb_build_object('code', (k).code, 'class', (k).class, 'zh', (k).name, 'en', (k).name_en,
     'lead_organisation', (k).lead_organisation, 'on_scene', (k).on_scene, 'photo_required', (k).photo_required,
     'default_level', (k).default_level, 'joint_method', (k).joint_method, 'questions', (k).questions, 'ordinal', (k).ordinal,
-    'active', (k).active);
+    'open311', (k).open311, 'open311_description', (k).open311_description, 'active', (k).active);
 
 CREATE FUNCTION policy_document(p policies) RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
 RETURN jsonb_build_object('version', (p).version, 'valid_from', iso((p).valid_from), 'settings', (p).settings, 'note', (p).note);
@@ -82,10 +86,11 @@ RETURN CASE p_kind
     WHEN 'organisation' THEN jsonb '{"parent": null, "phone": null, "active": true}'
     WHEN 'area' THEN jsonb '{"organisation": null, "active": true, "geometry": null}'
     WHEN 'category' THEN jsonb '{"en": null, "photo_required": false, "default_level": "ordinary", "joint_method": null,
-        "questions": [], "ordinal": 0, "active": true}'
+        "questions": [], "ordinal": 0, "open311": "none", "open311_description": false, "active": true}'
     WHEN 'policy' THEN jsonb '{"note": null}'
     WHEN 'calendar_day' THEN jsonb '{"name": null, "active": true}'
     WHEN 'dictionary_entry' THEN jsonb '{"ordinal": 1000, "active": true}'
+    WHEN 'client' THEN jsonb '{"organisation": null, "active": true}'
     WHEN 'person' THEN jsonb '{"phone": null, "organisation": null, "areas": [], "posts": [], "head": false, "active": true}'
     ELSE jsonb '{"valid_to": null}' END;
 
@@ -108,7 +113,10 @@ BEGIN
         WHEN 'dictionary_entry' THEN SELECT entry_document(e), e.version INTO w.old, w.version
             FROM tenant_entries e WHERE e.tenant = v_tenant AND e.dictionary || '/' || e.code = w.key;
         WHEN 'person' THEN SELECT person_document(p), p.version INTO w.old, w.version
-            FROM people p WHERE p.tenant = v_tenant AND p.id = w.key::uuid;
+            FROM people p WHERE p.tenant = v_tenant AND p.id = w.key::uuid AND NOT 'client' = ANY (p.roles);
+        WHEN 'client' THEN SELECT client_document(k, p), k.version INTO w.old, w.version
+            FROM clients k JOIN people p ON p.tenant = k.tenant AND p.id = k.person_id
+            WHERE k.tenant = v_tenant AND k.client_id = w.key;
         WHEN 'assignment' THEN SELECT assignment_document(g), g.version INTO w.old, w.version
             FROM grid_assignments g WHERE g.tenant = v_tenant AND g.id = w.key::uuid;
     END CASE;
@@ -120,6 +128,7 @@ BEGIN
         WHEN w.kind IN ('organisation', 'area', 'category') THEN w.body ->> 'code'
         WHEN w.kind = 'dictionary_entry' THEN (w.body ->> 'dictionary') || '/' || (w.body ->> 'code')
         WHEN w.kind = 'calendar_day' THEN w.body ->> 'day'
+        WHEN w.kind = 'client' THEN client_new_key((w.me).tenant)
         WHEN w.kind = 'policy' THEN (
             SELECT (coalesce(max(p.version), 0) + 1)::text FROM policies p WHERE p.tenant = (w.me).tenant)
         ELSE uuid7()::text END;

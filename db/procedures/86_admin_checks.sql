@@ -1,12 +1,16 @@
 -- What administration refuses: first what only the world can change (409), then what the body says (422).
 
-CREATE FUNCTION organisation_known(p_tenant text, p_code text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-RETURN EXISTS (SELECT FROM organisations o WHERE o.tenant = p_tenant AND o.code = p_code AND o.active);
+CREATE FUNCTION organisation_known(p_tenant text, p_code text) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM organisations o WHERE o.tenant = p_tenant AND o.code = p_code AND o.active);
+END $$;
 
-CREATE FUNCTION term_known(p_tenant text, p_dictionary text, p_code text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-RETURN coalesce(
-    (SELECT e.active FROM tenant_entries e WHERE e.tenant = p_tenant AND e.dictionary = p_dictionary AND e.code = p_code),
-    EXISTS (SELECT FROM dictionary_entries d WHERE d.dictionary = p_dictionary AND d.code = p_code AND d.active));
+CREATE FUNCTION term_known(p_tenant text, p_dictionary text, p_code text) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce(
+        (SELECT e.active FROM tenant_entries e WHERE e.tenant = p_tenant AND e.dictionary = p_dictionary AND e.code = p_code),
+        EXISTS (SELECT FROM dictionary_entries d WHERE d.dictionary = p_dictionary AND d.code = p_code AND d.active));
+END $$;
 COMMENT ON FUNCTION term_known(text, text, text) IS 'Whether a dictionary, as this street has it, offers a code';
 
 CREATE FUNCTION organisation_checked(INOUT w admin_work) LANGUAGE plpgsql STABLE AS $$
@@ -53,11 +57,13 @@ EXCEPTION WHEN internal_error OR data_exception OR invalid_parameter_value THEN
     RETURN NULL; -- PostGIS says no to what is no GeoJSON by an error
 END $$;
 
-CREATE FUNCTION area_free(p_tenant text, p_area text, p_today date) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-RETURN NOT EXISTS (SELECT FROM areas a WHERE a.tenant = p_tenant AND a.parent_code = p_area AND a.active)
-    AND NOT EXISTS (SELECT FROM people p WHERE p.tenant = p_tenant AND p.active AND p.areas @> ARRAY[p_area])
-    AND NOT EXISTS (SELECT FROM grid_assignments g
-        WHERE g.tenant = p_tenant AND g.grid_code = p_area AND (g.valid_to IS NULL OR g.valid_to > p_today));
+CREATE FUNCTION area_free(p_tenant text, p_area text, p_today date) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM areas a WHERE a.tenant = p_tenant AND a.parent_code = p_area AND a.active)
+        AND NOT EXISTS (SELECT FROM people p WHERE p.tenant = p_tenant AND p.active AND p.areas @> ARRAY[p_area])
+        AND NOT EXISTS (SELECT FROM grid_assignments g
+            WHERE g.tenant = p_tenant AND g.grid_code = p_area AND (g.valid_to IS NULL OR g.valid_to > p_today));
+END $$;
 COMMENT ON FUNCTION area_free(text, text, date) IS 'Whether nothing lies in it and nobody answers for it';
 
 CREATE FUNCTION area_checked(INOUT w admin_work) LANGUAGE plpgsql STABLE AS $$
@@ -92,16 +98,18 @@ BEGIN
 END $$;
 
 -- The first question that nobody could answer: a code that stands twice, a choice without values.
-CREATE FUNCTION questions_fault(p_questions jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT '/questions/' || q.n - 1
-    FROM jsonb_array_elements(p_questions) WITH ORDINALITY AS q (question, n)
-    WHERE (SELECT count(*) FROM jsonb_array_elements(p_questions) AS o (question)
-            WHERE o.question -> 'code' = q.question -> 'code') > 1
-        OR ((q.question ->> 'type') IN ('choice', 'choices')) <> (jsonb_array_length(coalesce(q.question -> 'values', '[]')) > 0)
-        OR (SELECT count(*) <> count(DISTINCT v.value -> 'code')
-            FROM jsonb_array_elements(coalesce(q.question -> 'values', '[]')) AS v)
-    ORDER BY q.n LIMIT 1);
+CREATE FUNCTION questions_fault(p_questions jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (
+        SELECT '/questions/' || q.n - 1
+        FROM jsonb_array_elements(p_questions) WITH ORDINALITY AS q (question, n)
+        WHERE (SELECT count(*) FROM jsonb_array_elements(p_questions) AS o (question)
+                WHERE o.question -> 'code' = q.question -> 'code') > 1
+            OR ((q.question ->> 'type') IN ('choice', 'choices')) <> (jsonb_array_length(coalesce(q.question -> 'values', '[]')) > 0)
+            OR (SELECT count(*) <> count(DISTINCT v.value -> 'code')
+                FROM jsonb_array_elements(coalesce(q.question -> 'values', '[]')) AS v)
+        ORDER BY q.n LIMIT 1);
+END $$;
 
 CREATE FUNCTION category_checked(INOUT w admin_work) LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -133,6 +141,18 @@ BEGIN
         WHERE h.hour !~ '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$' OR h.hour <= p_value ->> (h.n::integer - 2) AND h.n > 1);
 END $$;
 
+-- Numbers under each of the names that the default has, none below 0 and one above it at least.
+CREATE FUNCTION weights_fit(p_value jsonb, p_default jsonb, p_most integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF jsonb_typeof(p_value) <> 'object' OR NOT p_value ?& ARRAY(SELECT jsonb_object_keys(p_default))
+        OR p_value - ARRAY(SELECT jsonb_object_keys(p_default)) <> '{}' THEN
+        RETURN false;
+    END IF;
+    RETURN (
+        SELECT bool_and(CASE WHEN jsonb_typeof(v.value) = 'number' THEN (v.value #>> '{}')::numeric BETWEEN 0 AND p_most ELSE false END)
+        FROM jsonb_each(p_value) AS v) AND p_value @@ '$.* > 0';
+END $$;
+
 -- A setting is known when there is a default for it; how far it may go follows from what its name counts.
 CREATE FUNCTION setting_fits(p_name text, p_value jsonb) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -145,8 +165,12 @@ BEGIN
             AND NOT EXISTS (SELECT FROM jsonb_each(p_value) AS s
                 WHERE NOT whole_number(s.value, 0, 100)
                     OR NOT EXISTS (SELECT FROM dictionary_entries d WHERE d.dictionary = 'source' AND d.code = s.key))
-        WHEN jsonb_typeof(policy_defaults() -> p_name) <> 'number' THEN
-            jsonb_typeof(p_value) = jsonb_typeof(policy_defaults() -> p_name)
+        WHEN p_name = 'satisfied_weights' THEN weights_fit(p_value, policy_defaults() -> p_name, 1)
+        WHEN p_name = 'score_weights' THEN weights_fit(p_value, policy_defaults() -> p_name, 1000)
+        WHEN p_name = 'unreasonable_codes' THEN jsonb_typeof(p_value) = 'array'
+            AND NOT EXISTS (SELECT FROM jsonb_array_elements(p_value) AS c (code)
+                WHERE jsonb_typeof(c.code) <> 'string' OR NOT EXISTS (
+                    SELECT FROM dictionary_entries d WHERE d.dictionary = 'reject_code' AND d.code = c.code #>> '{}'))
         WHEN p_name ~ '_minutes$' THEN whole_number(p_value, 1, 525600)
         WHEN p_name ~ '_days$' THEN whole_number(p_value, 1, 366)
         WHEN p_name ~ '_metres$' THEN whole_number(p_value, 1, 10000)
@@ -241,6 +265,7 @@ BEGIN
         WHEN 'calendar_day' THEN w := calendar_day_checked(w);
         WHEN 'person' THEN w := person_checked(w);
         WHEN 'assignment' THEN w := assignment_checked(w);
+        WHEN 'client' THEN w := client_checked(w);
         ELSE NULL; -- a dictionary entry says nothing that its schema does not
     END CASE;
 END $$;

@@ -48,14 +48,15 @@ DECLARE
     k categories := jsonb_populate_record(NULL::categories, w.new);
 BEGIN
     INSERT INTO categories (tenant, code, class, name, name_en, lead_organisation, on_scene, photo_required, default_level,
-        joint_method, questions, ordinal, active, version)
+        joint_method, questions, ordinal, open311, open311_description, active, version)
     VALUES ((w.me).tenant, w.key, k.class, w.new ->> 'zh', w.new ->> 'en', k.lead_organisation, k.on_scene, k.photo_required,
-        k.default_level, k.joint_method, k.questions, k.ordinal, k.active, w.version)
+        k.default_level, k.joint_method, k.questions, k.ordinal, k.open311, k.open311_description, k.active, w.version)
     ON CONFLICT (tenant, code) DO UPDATE SET class = excluded.class, name = excluded.name, name_en = excluded.name_en,
         lead_organisation = excluded.lead_organisation, on_scene = excluded.on_scene,
         photo_required = excluded.photo_required, default_level = excluded.default_level,
         joint_method = excluded.joint_method, questions = excluded.questions, ordinal = excluded.ordinal,
-        active = excluded.active, version = excluded.version;
+        open311 = excluded.open311, open311_description = excluded.open311_description, active = excluded.active,
+        version = excluded.version;
 END $$;
 
 -- A version is a new row always.
@@ -117,6 +118,7 @@ BEGIN
         WHEN 'dictionary_entry' THEN PERFORM entry_saved(w);
         WHEN 'person' THEN PERFORM person_saved(w);
         WHEN 'assignment' THEN PERFORM assignment_saved(w);
+        WHEN 'client' THEN PERFORM client_saved(w);
     END CASE;
     INSERT INTO admin_events (tenant, id, at, person_id, action, object_kind, object_key, before, after, note)
     VALUES ((w.me).tenant, p_event, w.now, (w.me).person_id, w.action, w.kind, w.key, w.old, w.new,

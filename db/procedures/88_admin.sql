@@ -43,6 +43,8 @@ BEGIN
         ELSE w.old || '{"active": false}' END;
     IF w.action = 'create' AND w.kind IN ('person', 'assignment') THEN
         w.new := w.new || jsonb_build_object('id', w.key);
+    ELSIF w.action = 'create' AND w.kind = 'client' THEN
+        w.new := w.new || jsonb_build_object('client_id', w.key);
     ELSIF w.kind = 'policy' THEN
         w.new := w.new || jsonb_build_object('version', w.key::integer,
             'valid_from', iso(coalesce((w.body ->> 'valid_from')::timestamptz, w.now)));
@@ -74,6 +76,10 @@ BEGIN
         w.version := coalesce(w.version, 0) + 1;
         PERFORM admin_saved(w, p_event);
         w.new := (admin_found(w)).old;
+        -- Whoever keeps the street's names asks for them again.
+        IF w.kind IN ('organisation', 'area', 'category', 'person', 'client') THEN
+            UPDATE tenants t SET names_version = t.names_version + 1 WHERE t.tenant = (w.me).tenant;
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION admin_done(admin_work, uuid, bigint[]) IS 'The work, done or refused';

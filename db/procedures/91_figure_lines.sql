@@ -1,103 +1,85 @@
--- From rows to roll-ups: which figure a row counts for, on which day, and in which sums.
+-- From rows to roll-ups: which sums a round or a run goes into, and on which days.
 
-CREATE TYPE figure_entry AS (
-    measure text,
-    day date,          -- falls into the period by this day
-    by_day date,       -- the hit counts in periods that end after this one
-    bucket smallint,
-    cases integer,     -- denominator
-    hits integer,      -- numerator
-    ms bigint
-);
+-- Columns of figure_sums that rounds go into, and those that runs of tickets do.
+CREATE FUNCTION figure_columns(p_of text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    c_rounds CONSTANT text[] := '{arrive,arrive_met,arrive_rest,arrive_rest_met,ordinary,ordinary_met,ordinary_rest,ordinary_rest_met,
+        complex,complex_met,complex_rest,complex_rest_met,plan,plan_met,plan_rest,plan_rest_met,received,whistled,due,due_closed,
+        due_on_time,closed,at_source,reworked,reached,contacted,solved,satisfied_1,satisfied_2,satisfied_3,satisfied_4,satisfied_5}';
+    c_tickets CONSTANT text[] := '{issued,returned,finish,extended,contact,contact_met}';
+BEGIN
+    RETURN CASE p_of WHEN 'round' THEN c_rounds WHEN 'ticket' THEN c_tickets ELSE c_rounds || c_tickets END;
+END $$;
+COMMENT ON FUNCTION figure_columns(text) IS 'The sums of rounds, of tickets, or all of them.';
 
-CREATE FUNCTION figure_rates() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{arrive,arrive_rest,ordinary,ordinary_rest,complex,complex_rest,plan,plan_rest,closed,on_time,source_solved,rework,
-    whistle,response,solve,satisfied_1,satisfied_2,satisfied_3,satisfied_4,satisfied_5,return,delay,contact}'::text[];
+-- The columns, each put into a pattern: statements over all of them are written once.
+CREATE FUNCTION figure_list(p_of text, p_pattern text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (SELECT string_agg(replace(p_pattern, '$', c.name), ', ' ORDER BY c.n)
+        FROM unnest(figure_columns(p_of)) WITH ORDINALITY AS c (name, n));
+END $$;
 
-CREATE FUNCTION figure_steps() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{step_accept,step_register,step_arrive,step_whistle,step_resolve,step_check,step_evaluate,step_close,
-    step_sign,step_contact,step_report,step_work,step_approve}'::text[];
+CREATE TYPE round_counts AS (
+    day date, arrive integer, arrive_met integer, arrive_rest integer, arrive_rest_met integer, ordinary integer, ordinary_met integer,
+    ordinary_rest integer, ordinary_rest_met integer, complex integer, complex_met integer, complex_rest integer, complex_rest_met integer,
+    plan integer, plan_met integer, plan_rest integer, plan_rest_met integer, received integer, whistled integer, due integer,
+    due_closed integer, due_on_time integer, closed integer, at_source integer, reworked integer, reached integer, contacted integer,
+    solved integer, satisfied_1 integer, satisfied_2 integer, satisfied_3 integer, satisfied_4 integer, satisfied_5 integer);
 
--- Buckets of a logarithmic histogram: the middle of one is at most the root of 1.1 off, less than 5 per cent.
-CREATE FUNCTION step_bucket(p_ms bigint) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN p_ms IS NULL THEN -2 WHEN p_ms < 1 THEN -1
-    ELSE floor(ln(p_ms::double precision) / ln(1.1::double precision)) END::smallint;
-COMMENT ON FUNCTION step_bucket(bigint) IS 'The power of 1.1 that these milliseconds reach.';
-
-CREATE FUNCTION bucket_seconds(p_bucket integer) RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN p_bucket < 0 THEN 0 ELSE power(1.1::double precision, p_bucket + 0.5) / 1000 END;
-
-CREATE FUNCTION case_entries(f case_figures) RETURNS SETOF figure_entry LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT e.measure, e.day, coalesce(e.by_day, '-infinity'), step_bucket(e.ms), e.cases, e.hits, coalesce(e.ms, 0)
-    FROM (VALUES
-        (CASE WHEN f.residents THEN 'arrive' ELSE 'arrive_rest' END, f.arrive_due_on, NULL::date, 1, f.arrive_met::integer, NULL::bigint),
-        (CASE WHEN f.level = 'major' THEN NULL WHEN f.residents THEN f.level ELSE f.level || '_rest' END,
-            f.resolve_due_on, NULL, 1, f.resolve_met::integer, NULL),
-        (CASE WHEN f.residents THEN 'plan' ELSE 'plan_rest' END, f.plan_due_on, NULL, 1, f.plan_met::integer, NULL),
-        ('closed', f.due_on, greatest(f.due_on, coalesce(f.closed_on, 'infinity')), 1, (f.closed_on IS NOT NULL)::integer, NULL),
-        ('on_time', f.due_on, greatest(f.due_on, coalesce(f.closed_on, 'infinity')), 1, f.on_time::integer, NULL),
-        ('whistle', f.received_on, NULL, 1, f.whistled::integer, NULL),
-        ('source_solved', f.closed_on, NULL, 1, (NOT f.whistled)::integer, NULL),
-        ('rework', f.closed_on, NULL, 1, f.reworked::integer, NULL),
-        ('response', f.closed_on, NULL, f.reached, f.contacted, NULL),
-        ('solve', f.closed_on, NULL, f.reached, f.solved, NULL),
-        ('satisfied_1', f.closed_on, NULL, f.satisfied[1], 0, NULL),
-        ('satisfied_2', f.closed_on, NULL, f.satisfied[2], 0, NULL),
-        ('satisfied_3', f.closed_on, NULL, f.satisfied[3], 0, NULL),
-        ('satisfied_4', f.closed_on, NULL, f.satisfied[4], 0, NULL),
-        ('satisfied_5', f.closed_on, NULL, f.satisfied[5], 0, NULL),
-        (CASE WHEN f.accept_ms IS NOT NULL THEN 'step_accept' END, f.closed_on, NULL, 1, 0, f.accept_ms),
-        (CASE WHEN f.register_ms IS NOT NULL THEN 'step_register' END, f.closed_on, NULL, 1, 0, f.register_ms),
-        (CASE WHEN f.arrive_ms IS NOT NULL THEN 'step_arrive' END, f.closed_on, NULL, 1, 0, f.arrive_ms),
-        (CASE WHEN f.whistle_ms IS NOT NULL THEN 'step_whistle' END, f.closed_on, NULL, 1, 0, f.whistle_ms),
-        (CASE WHEN f.resolve_ms IS NOT NULL THEN 'step_resolve' END, f.closed_on, NULL, 1, 0, f.resolve_ms),
-        (CASE WHEN f.check_ms IS NOT NULL THEN 'step_check' END, f.closed_on, NULL, 1, 0, f.check_ms),
-        (CASE WHEN f.evaluate_ms IS NOT NULL THEN 'step_evaluate' END, f.closed_on, NULL, 1, 0, f.evaluate_ms),
-        (CASE WHEN f.close_ms IS NOT NULL THEN 'step_close' END, f.closed_on, NULL, 1, 0, f.close_ms)
-    ) AS e (measure, day, by_day, cases, hits, ms)
-    WHERE f.counts AND e.measure IS NOT NULL AND e.day IS NOT NULL AND e.cases > 0;
+-- A row for each day on which a round counts for something: the day says what for. Null where it does not.
+CREATE FUNCTION counts_of_round(f round_figures) RETURNS SETOF round_counts LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT d.day,
+        CASE WHEN d.kind = 'arrive' AND f.residents THEN 1 END, CASE WHEN d.kind = 'arrive' AND f.residents AND f.arrive_met THEN 1 END,
+        CASE WHEN d.kind = 'arrive' AND NOT f.residents THEN 1 END, CASE WHEN d.kind = 'arrive' AND NOT f.residents AND f.arrive_met THEN 1 END,
+        CASE WHEN d.kind = 'ordinary' AND f.residents THEN 1 END, CASE WHEN d.kind = 'ordinary' AND f.residents AND f.resolve_met THEN 1 END,
+        CASE WHEN d.kind = 'ordinary' AND NOT f.residents THEN 1 END,
+        CASE WHEN d.kind = 'ordinary' AND NOT f.residents AND f.resolve_met THEN 1 END,
+        CASE WHEN d.kind = 'complex' AND f.residents THEN 1 END, CASE WHEN d.kind = 'complex' AND f.residents AND f.resolve_met THEN 1 END,
+        CASE WHEN d.kind = 'complex' AND NOT f.residents THEN 1 END,
+        CASE WHEN d.kind = 'complex' AND NOT f.residents AND f.resolve_met THEN 1 END,
+        CASE WHEN d.kind = 'plan' AND f.residents THEN 1 END, CASE WHEN d.kind = 'plan' AND f.residents AND f.plan_met THEN 1 END,
+        CASE WHEN d.kind = 'plan' AND NOT f.residents THEN 1 END, CASE WHEN d.kind = 'plan' AND NOT f.residents AND f.plan_met THEN 1 END,
+        CASE WHEN d.kind = 'received' THEN 1 END, CASE WHEN d.kind = 'received' AND f.whistled THEN 1 END, CASE WHEN d.kind = 'due' THEN 1 END,
+        CASE WHEN d.kind = 'done' THEN 1 END, CASE WHEN d.kind = 'done' AND f.on_time THEN 1 END, CASE WHEN d.kind = 'closed' THEN 1 END,
+        CASE WHEN d.kind = 'closed' AND f.at_source THEN 1 END, CASE WHEN d.kind = 'closed' AND f.reworked THEN 1 END,
+        CASE WHEN d.kind = 'closed' THEN nullif(f.reached, 0) END, CASE WHEN d.kind = 'closed' THEN nullif(f.contacted, 0) END,
+        CASE WHEN d.kind = 'closed' THEN nullif(f.solved, 0) END, CASE WHEN d.kind = 'closed' THEN nullif(f.satisfied[1], 0) END,
+        CASE WHEN d.kind = 'closed' THEN nullif(f.satisfied[2], 0) END, CASE WHEN d.kind = 'closed' THEN nullif(f.satisfied[3], 0) END,
+        CASE WHEN d.kind = 'closed' THEN nullif(f.satisfied[4], 0) END, CASE WHEN d.kind = 'closed' THEN nullif(f.satisfied[5], 0) END
+    FROM (VALUES ('received', f.received_on), ('arrive', f.arrive_due_on), (f.level, f.resolve_due_on), ('plan', f.plan_due_on), ('due', f.due_on),
+        -- A round closed before it is due counts as closed from its due day on; one closed after it, from that day.
+        ('done', CASE WHEN f.closed_on IS NOT NULL THEN f.due_on + greatest(0, f.closed_on - f.due_on) END), ('closed', f.closed_on)) AS d (kind, day)
+    WHERE f.counts AND d.day IS NOT NULL;
 $$;
-COMMENT ON FUNCTION case_entries(case_figures) IS 'What a case adds to the figures.';
+COMMENT ON FUNCTION counts_of_round(round_figures) IS 'What a round adds to the figures, day by day.';
 
-CREATE FUNCTION ticket_entries(f ticket_figures) RETURNS SETOF figure_entry LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT e.measure, e.day, '-infinity'::date, step_bucket(e.ms), 1, e.hits, coalesce(e.ms, 0)
-    FROM (VALUES
-        ('return', f.issued_on, f.returned::integer, NULL::bigint),
-        ('delay', f.due_on, f.extended::integer, NULL),
-        ('contact', f.contact_due_on, f.contact_met::integer, NULL),
-        (CASE WHEN f.sign_ms IS NOT NULL THEN 'step_sign' END, f.closed_on, 0, f.sign_ms),
-        (CASE WHEN f.contact_ms IS NOT NULL THEN 'step_contact' END, f.closed_on, 0, f.contact_ms),
-        (CASE WHEN f.report_ms IS NOT NULL THEN 'step_report' END, f.closed_on, 0, f.report_ms),
-        (CASE WHEN f.work_ms IS NOT NULL THEN 'step_work' END, f.closed_on, 0, f.work_ms),
-        (CASE WHEN f.approve_ms IS NOT NULL THEN 'step_approve' END, f.closed_on, 0, f.approve_ms)
-    ) AS e (measure, day, hits, ms)
-    WHERE f.counts AND e.measure IS NOT NULL AND e.day IS NOT NULL;
-$$;
-COMMENT ON FUNCTION ticket_entries(ticket_figures) IS 'What a ticket adds to the figures.';
+CREATE TYPE ticket_counts AS (
+    day date, issued integer, returned integer, finish integer, extended integer, contact integer, contact_met integer);
 
--- The sums that an entry goes into. Steps by day are kept for all only: there are too many buckets.
-CREATE FUNCTION figure_sums(p_areas text[], p_category text, p_organisation text, p_measure text, p_day date)
-RETURNS TABLE (cut text, key text, grain text, day date) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT c.cut, c.key, g.grain, g.day
-    FROM (SELECT 'all' AS cut, '' AS key
-        UNION ALL SELECT 'category', p_category
-        UNION ALL SELECT 'organisation', p_organisation WHERE p_organisation IS NOT NULL
-        UNION ALL SELECT 'area', a.a FROM unnest(p_areas) AS a (a)) AS c
-    CROSS JOIN (VALUES ('day', p_day), ('month', date_trunc('month', p_day::timestamp)::date)) AS g (grain, day)
-    WHERE g.grain = 'month' OR c.cut = 'all' OR p_measure NOT LIKE 'step%';
+CREATE FUNCTION counts_of_ticket(f run_figures) RETURNS SETOF ticket_counts LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT d.day, CASE WHEN d.kind = 'issued' THEN 1 END, CASE WHEN d.kind = 'issued' AND f.returned THEN 1 END,
+        CASE WHEN d.kind = 'finish' THEN 1 END, CASE WHEN d.kind = 'finish' AND f.extended THEN 1 END,
+        CASE WHEN d.kind = 'contact' THEN 1 END, CASE WHEN d.kind = 'contact' AND f.contact_met THEN 1 END
+    FROM (VALUES ('issued', f.issued_on), ('finish', f.due_on), ('contact', f.contact_due_on)) AS d (kind, day)
+    WHERE f.counts AND d.day IS NOT NULL;
 $$;
+COMMENT ON FUNCTION counts_of_ticket(run_figures) IS 'What a run of a ticket adds to the figures, day by day.';
 
--- All that a street's rows add up to.
-CREATE FUNCTION figures_of_rows(p_tenant text) RETURNS SETOF figures LANGUAGE sql STABLE AS $$
-    WITH entries AS (
-        SELECT f.areas, f.category, f.organisation, f.level, e.* FROM case_figures f CROSS JOIN LATERAL case_entries(f) AS e
-        WHERE f.tenant = p_tenant
-        UNION ALL
-        SELECT f.areas, f.category, f.organisation, f.level, e.* FROM ticket_figures f CROSS JOIN LATERAL ticket_entries(f) AS e
-        WHERE f.tenant = p_tenant
-    )
-    SELECT p_tenant, s.cut, s.key, s.grain, e.measure, s.day, e.level, e.by_day, e.bucket, sum(e.cases), sum(e.hits), sum(e.ms)::bigint
-    FROM entries e CROSS JOIN LATERAL figure_sums(e.areas, e.category, e.organisation, e.measure, e.day) AS s
-    GROUP BY s.cut, s.key, s.grain, e.measure, s.day, e.level, e.by_day, e.bucket;
+-- Grains, from the finest: a period is put together from the largest that fit.
+CREATE FUNCTION grain_start(p_grain text, p_day date) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE p_grain WHEN 'day' THEN p_day
+    WHEN 'ten' THEN date_trunc('month', p_day::timestamp)::date + 10 * least(2, (extract(day FROM p_day)::integer - 1) / 10)
+    ELSE date_trunc(p_grain, p_day::timestamp)::date END;
+COMMENT ON FUNCTION grain_start(text, date) IS 'First day of the day, ten days, month or year in which a day lies.';
+
+CREATE FUNCTION coarser_grain(p_grain text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE p_grain WHEN 'day' THEN 'ten' WHEN 'ten' THEN 'month' WHEN 'month' THEN 'year' END;
+
+-- What a day's sums for one area, category and organisation go into, beside themselves.
+CREATE FUNCTION figure_cuts(p_area text, p_category text, p_organisation text) RETURNS TABLE (cut text, area text, category text, organisation text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT c.cut, c.area, c.category, c.organisation
+    FROM (VALUES ('all', '', '', ''), ('area', p_area, '', ''), ('category', '', p_category, ''), ('organisation', '', '', p_organisation))
+        AS c (cut, area, category, organisation)
+    WHERE c.cut <> 'organisation' OR p_organisation <> '';
 $$;
-COMMENT ON FUNCTION figures_of_rows(text) IS 'The roll-ups as the rows of cases and tickets add up to.';

@@ -1,56 +1,126 @@
 -- The job: reads the feed by position, counts each case that changed anew, and moves the sums by the difference.
 
--- One statement, so that what is taken away is exactly what stands there and what is added is what is then written.
-CREATE FUNCTION cases_counted(p_tenant text, p_cases uuid[]) RETURNS void LANGUAGE sql AS $$
-    WITH c AS MATERIALIZED (SELECT n.* FROM case_figures_of(p_tenant, p_cases) AS n),
-    t AS MATERIALIZED (SELECT n.* FROM ticket_figures_of(p_tenant, p_cases) AS n),
-    written AS (
-        INSERT INTO case_figures SELECT * FROM c
-        ON CONFLICT (tenant, case_id) DO UPDATE SET
-            areas = excluded.areas, category = excluded.category, organisation = excluded.organisation,
-            level = excluded.level, residents = excluded.residents, counts = excluded.counts,
-            received_on = excluded.received_on, whistled = excluded.whistled, arrive_due_on = excluded.arrive_due_on,
-            arrive_met = excluded.arrive_met, resolve_due_on = excluded.resolve_due_on,
-            resolve_met = excluded.resolve_met, plan_due_on = excluded.plan_due_on, plan_met = excluded.plan_met,
-            due_on = excluded.due_on, closed_on = excluded.closed_on, on_time = excluded.on_time,
-            reworked = excluded.reworked, reached = excluded.reached, contacted = excluded.contacted,
-            solved = excluded.solved, satisfied = excluded.satisfied, excluded = excluded.excluded,
-            excluded_on = excluded.excluded_on, accept_ms = excluded.accept_ms, register_ms = excluded.register_ms,
-            arrive_ms = excluded.arrive_ms, whistle_ms = excluded.whistle_ms, resolve_ms = excluded.resolve_ms,
-            check_ms = excluded.check_ms, evaluate_ms = excluded.evaluate_ms, close_ms = excluded.close_ms
-    ), tickets_written AS (
-        INSERT INTO ticket_figures SELECT * FROM t
-        ON CONFLICT (tenant, ticket_id) DO UPDATE SET
-            case_id = excluded.case_id, areas = excluded.areas, category = excluded.category,
-            organisation = excluded.organisation, level = excluded.level, counts = excluded.counts,
-            issued_on = excluded.issued_on, returned = excluded.returned, due_on = excluded.due_on,
-            extended = excluded.extended, contact_due_on = excluded.contact_due_on,
-            contact_met = excluded.contact_met, closed_on = excluded.closed_on, sign_ms = excluded.sign_ms,
-            contact_ms = excluded.contact_ms, report_ms = excluded.report_ms, work_ms = excluded.work_ms,
-            approve_ms = excluded.approve_ms
-    ), entries AS (
-        SELECT f.areas, f.category, f.organisation, f.level, -1 AS sign, e.* FROM case_figures f CROSS JOIN LATERAL case_entries(f) AS e
-        WHERE f.tenant = p_tenant AND f.case_id = ANY (p_cases)
-        UNION ALL
-        SELECT f.areas, f.category, f.organisation, f.level, -1, e.* FROM ticket_figures f CROSS JOIN LATERAL ticket_entries(f) AS e
-        WHERE f.tenant = p_tenant AND f.case_id = ANY (p_cases)
-        UNION ALL
-        SELECT f.areas, f.category, f.organisation, f.level, 1, e.*
-        FROM c AS f CROSS JOIN LATERAL case_entries(ROW(f.*)::case_figures) AS e
-        UNION ALL
-        SELECT f.areas, f.category, f.organisation, f.level, 1, e.*
-        FROM t AS f CROSS JOIN LATERAL ticket_entries(ROW(f.*)::ticket_figures) AS e
+-- What is taken away is what stands there, what is added is what is then written: p_old and p_new are rows of one table.
+CREATE FUNCTION figures_moved(p_tenant text, p_of text, p_old anyarray, p_new anyarray) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format($sql$
+        WITH days AS (
+            SELECT (x.f).area, (x.f).category, (x.f).organisation, (x.f).level, n.day, %1$s
+            FROM (SELECT -1 AS sign, o AS f FROM unnest($2) AS o UNION ALL SELECT 1, o FROM unnest($3) AS o) AS x
+            CROSS JOIN LATERAL counts_of_%2$s(x.f) AS n
+            GROUP BY 1, 2, 3, 4, 5
+        ), cells AS MATERIALIZED (
+            SELECT d.area, d.category, d.organisation, d.level, g.grain, grain_start(g.grain, d.day) AS day, %3$s
+            FROM days d CROSS JOIN unnest('{day,ten,month,year}'::text[]) AS g (grain)
+            GROUP BY 1, 2, 3, 4, 5, 6
+        ), sums AS (
+            SELECT 'cell' AS cut, d.* FROM cells d
+            UNION ALL
+            SELECT c.cut, c.area, c.category, c.organisation, d.level, d.grain, d.day, %3$s
+            FROM cells d CROSS JOIN LATERAL figure_cuts(d.area, d.category, d.organisation) AS c
+            GROUP BY 1, 2, 3, 4, 5, 6, 7
+        )
+        INSERT INTO figure_sums AS g (tenant, cut, area, category, organisation, level, grain, day, %4$s)
+        SELECT $1, s.* FROM sums s WHERE num_nonnulls(%5$s) > 0
+        ON CONFLICT (tenant, cut, area, category, organisation, grain, day, level) DO UPDATE SET %6$s$sql$,
+        figure_list(p_of, 'nullif(sum(x.sign * n.$), 0) AS $'), p_of, figure_list(p_of, 'nullif(sum(d.$), 0) AS $'), figure_list(p_of, '$'),
+        figure_list(p_of, 's.$'), figure_list(p_of, '$ = nullif(coalesce(g.$, 0) + coalesce(excluded.$, 0), 0)'))
+    USING p_tenant, p_old, p_new;
+END $$;
+
+CREATE FUNCTION steps_moved(p_tenant text, p_old anyarray, p_new anyarray) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WITH moved AS MATERIALIZED (
+        SELECT c.cut, c.area || c.category || c.organisation AS key, g.grain, grain_start(g.grain, x.closed_on) AS day, x.level, x.step,
+            sum(x.sign) AS n, sum(x.sign * x.ms) AS ms
+        FROM (
+            SELECT -1 AS sign, o.area, o.category, o.organisation, o.level, o.closed_on, unnest(o.steps) AS step, unnest(o.ms) AS ms
+            FROM unnest(p_old) AS o WHERE o.counts AND o.closed_on IS NOT NULL
+            UNION ALL
+            SELECT 1, o.area, o.category, o.organisation, o.level, o.closed_on, unnest(o.steps), unnest(o.ms)
+            FROM unnest(p_new) AS o WHERE o.counts AND o.closed_on IS NOT NULL) AS x
+        CROSS JOIN LATERAL figure_cuts(x.area, x.category, x.organisation) AS c
+        CROSS JOIN unnest('{day,ten,month,year}'::text[]) AS g (grain)
+        WHERE c.cut = 'all' OR g.grain <> 'day'
+        GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(x.sign) <> 0 OR sum(x.sign * x.ms) <> 0
+    ), touched AS (
+        SELECT DISTINCT m.cut, m.key, m.grain, m.day, m.level FROM moved m
+    ), merged AS (
+        SELECT u.cut, u.key, u.grain, u.day, u.level, u.step, sum(u.n) AS n, sum(u.ms) AS ms
+        FROM (
+            SELECT * FROM moved
+            UNION ALL
+            SELECT t.cut, t.key, t.grain, t.day, t.level, unnest(s.steps), unnest(s.counts), unnest(s.ms)
+            FROM touched t JOIN figure_steps s ON s.tenant = p_tenant AND s.cut = t.cut AND s.key = t.key AND s.grain = t.grain
+                AND s.day = t.day AND s.level = t.level) AS u
+        GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(u.n) <> 0
     )
-    INSERT INTO figures AS g (tenant, cut, key, grain, measure, day, level, by_day, bucket, cases, hits, ms)
-    SELECT p_tenant, s.cut, s.key, s.grain, e.measure, s.day, e.level, e.by_day, e.bucket,
-        sum(e.sign * e.cases), sum(e.sign * e.hits), sum(e.sign * e.ms)
-    FROM entries e CROSS JOIN LATERAL figure_sums(e.areas, e.category, e.organisation, e.measure, e.day) AS s
-    GROUP BY s.cut, s.key, s.grain, e.measure, s.day, e.level, e.by_day, e.bucket
-    HAVING sum(e.sign * e.cases) <> 0 OR sum(e.sign * e.hits) <> 0 OR sum(e.sign * e.ms) <> 0
-    ON CONFLICT (tenant, cut, key, grain, measure, day, level, by_day, bucket) DO UPDATE SET
-        cases = g.cases + excluded.cases, hits = g.hits + excluded.hits, ms = g.ms + excluded.ms;
-$$;
+    INSERT INTO figure_steps (tenant, cut, key, grain, day, level, steps, counts, ms)
+    SELECT p_tenant, t.cut, t.key, t.grain, t.day, t.level, coalesce(array_agg(m.step ORDER BY m.step) FILTER (WHERE m.step IS NOT NULL), '{}'),
+        coalesce(array_agg(m.n ORDER BY m.step) FILTER (WHERE m.step IS NOT NULL), '{}'),
+        coalesce(array_agg(m.ms ORDER BY m.step) FILTER (WHERE m.step IS NOT NULL), '{}')
+    FROM touched t LEFT JOIN merged m USING (cut, key, grain, day, level)
+    GROUP BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (tenant, cut, key, grain, day, level) DO UPDATE SET steps = excluded.steps, counts = excluded.counts, ms = excluded.ms;
+END $$;
+
+CREATE FUNCTION rounds_counted(p_tenant text, p_cases uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_old round_figures[] := ARRAY(SELECT f FROM round_figures f WHERE f.tenant = p_tenant AND f.case_id = ANY (p_cases));
+    v_new round_figures[] := ARRAY(SELECT f FROM round_figures_of(p_tenant, p_cases) AS f);
+    v_same round_figures[] := ARRAY(SELECT o FROM unnest(v_old) AS o INTERSECT SELECT n FROM unnest(v_new) AS n);
+BEGIN
+    v_old := ARRAY(SELECT o FROM unnest(v_old) AS o WHERE o <> ALL (v_same));
+    v_new := ARRAY(SELECT n FROM unnest(v_new) AS n WHERE n <> ALL (v_same));
+    INSERT INTO round_figures SELECT n.* FROM unnest(v_new) AS n
+    ON CONFLICT (tenant, case_id, round) DO UPDATE SET area = excluded.area, category = excluded.category,
+        organisation = excluded.organisation, level = excluded.level, residents = excluded.residents, counts = excluded.counts,
+        received_on = excluded.received_on, whistled = excluded.whistled, arrive_due_on = excluded.arrive_due_on,
+        arrive_met = excluded.arrive_met, resolve_due_on = excluded.resolve_due_on, resolve_met = excluded.resolve_met,
+        plan_due_on = excluded.plan_due_on, plan_met = excluded.plan_met, due_on = excluded.due_on, closed_on = excluded.closed_on,
+        on_time = excluded.on_time, late = excluded.late, at_source = excluded.at_source, reworked = excluded.reworked, reached = excluded.reached,
+        contacted = excluded.contacted, solved = excluded.solved, satisfied = excluded.satisfied, excluded = excluded.excluded,
+        excluded_on = excluded.excluded_on, steps = excluded.steps, ms = excluded.ms;
+    PERFORM figures_moved(p_tenant, 'round', v_old, v_new);
+    PERFORM steps_moved(p_tenant, v_old, v_new);
+END $$;
+
+CREATE FUNCTION tickets_figured(p_tenant text, p_cases uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_old run_figures[] := ARRAY(SELECT f FROM run_figures f WHERE f.tenant = p_tenant AND f.case_id = ANY (p_cases));
+    v_new run_figures[] := ARRAY(SELECT f FROM run_figures_of(p_tenant, p_cases) AS f);
+    v_same run_figures[] := ARRAY(SELECT o FROM unnest(v_old) AS o INTERSECT SELECT n FROM unnest(v_new) AS n);
+BEGIN
+    v_old := ARRAY(SELECT o FROM unnest(v_old) AS o WHERE o <> ALL (v_same));
+    v_new := ARRAY(SELECT n FROM unnest(v_new) AS n WHERE n <> ALL (v_same));
+    INSERT INTO run_figures SELECT n.* FROM unnest(v_new) AS n
+    ON CONFLICT (tenant, ticket_id, run) DO UPDATE SET case_id = excluded.case_id, area = excluded.area, category = excluded.category,
+        organisation = excluded.organisation, level = excluded.level, counts = excluded.counts, issued_on = excluded.issued_on,
+        returned = excluded.returned, due_on = excluded.due_on, extended = excluded.extended, contact_due_on = excluded.contact_due_on,
+        contact_met = excluded.contact_met, closed_on = excluded.closed_on, steps = excluded.steps, ms = excluded.ms;
+    PERFORM figures_moved(p_tenant, 'ticket', v_old, v_new);
+    PERFORM steps_moved(p_tenant, v_old, v_new);
+END $$;
+
+CREATE FUNCTION cases_counted(p_tenant text, p_cases uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM rounds_counted(p_tenant, p_cases);
+    PERFORM tickets_figured(p_tenant, p_cases);
+END $$;
 COMMENT ON FUNCTION cases_counted(text, uuid[]) IS 'These cases and their tickets counted as they are now.';
+
+-- One at a time moves the sums of a street. The job does not wait for an operator who counts it anew: the clocks, which the
+-- same thread keeps, would wait with it.
+CREATE FUNCTION figures_locked(p_tenant text, p_wait boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_lock bigint := hashtextextended(concat_ws(E'\x1f', 'figures', p_tenant), 0);
+BEGIN
+    IF NOT p_wait THEN
+        RETURN pg_try_advisory_xact_lock(v_lock);
+    END IF;
+    PERFORM pg_advisory_xact_lock(v_lock);
+    RETURN true;
+END $$;
 
 -- Positions are dense and given by one drainer, so nothing below the last one read can still appear. A case stands in the
 -- feed at its latest position only: what changes meanwhile comes again.
@@ -60,8 +130,11 @@ DECLARE
     v_upto bigint;
     v_cases uuid[];
 BEGIN
-    INSERT INTO figure_progress (tenant, position) VALUES (p_tenant, 0) ON CONFLICT (tenant) DO NOTHING;
-    SELECT p.position INTO v_from FROM figure_progress p WHERE p.tenant = p_tenant FOR UPDATE;
+    IF NOT figures_locked(p_tenant, false) THEN
+        RETURN 0;
+    END IF;
+    INSERT INTO figure_positions (tenant, position) VALUES (p_tenant, 0) ON CONFLICT (tenant) DO NOTHING;
+    SELECT p.position INTO v_from FROM figure_positions p WHERE p.tenant = p_tenant;
     SELECT array_agg(n.case_id), max(n.position) INTO v_cases, v_upto
     FROM (SELECT f.case_id, f.position FROM case_feed f
         WHERE f.tenant = p_tenant AND f.position > v_from ORDER BY f.position LIMIT p_limit) AS n;
@@ -69,7 +142,7 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM cases_counted(p_tenant, v_cases);
-    UPDATE figure_progress p SET position = v_upto WHERE p.tenant = p_tenant;
+    UPDATE figure_positions p SET position = v_upto WHERE p.tenant = p_tenant;
     RETURN cardinality(v_cases);
 END $$;
 
@@ -80,7 +153,7 @@ DECLARE
     v_count bigint := 0;
 BEGIN
     FOR v_tenant IN
-        SELECT f.tenant FROM feed_positions f LEFT JOIN figure_progress p ON p.tenant = f.tenant
+        SELECT f.tenant FROM feed_positions f LEFT JOIN figure_positions p ON p.tenant = f.tenant
         WHERE f.last_position > coalesce(p.position, 0) ORDER BY f.tenant
     LOOP
         v_count := v_count + stats_tenant_ticked(v_tenant, 100);
@@ -89,56 +162,3 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION stats_tick(timestamptz) IS
     'Counts what the feed says has changed; answers how many cases: call again until it is 0. Figures do not depend on the time.';
-
--- The operator's way back, as the owner: everything of one street counted anew.
-CREATE FUNCTION stats_rebuild(p_tenant text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-    v_upto bigint;
-    v_count bigint;
-BEGIN
-    INSERT INTO figure_progress (tenant, position) VALUES (p_tenant, 0) ON CONFLICT (tenant) DO NOTHING;
-    PERFORM FROM figure_progress p WHERE p.tenant = p_tenant FOR UPDATE;
-    v_upto := feed_last(p_tenant);
-    DELETE FROM figures f WHERE f.tenant = p_tenant;
-    DELETE FROM case_figures f WHERE f.tenant = p_tenant;
-    DELETE FROM ticket_figures f WHERE f.tenant = p_tenant;
-    INSERT INTO case_figures SELECT * FROM case_figures_of(p_tenant, NULL);
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    INSERT INTO ticket_figures SELECT * FROM ticket_figures_of(p_tenant, NULL);
-    INSERT INTO figures SELECT * FROM figures_of_rows(p_tenant);
-    UPDATE figure_progress p SET position = v_upto WHERE p.tenant = p_tenant;
-    RETURN v_count;
-END $$;
-COMMENT ON FUNCTION stats_rebuild(text) IS 'Counts a street anew; answers how many cases.';
-
--- Cases that the feed has and the figures have not are not wrong but waiting.
-CREATE FUNCTION stats_waiting(p_tenant text) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_position bigint := coalesce((SELECT p.position FROM figure_progress p WHERE p.tenant = p_tenant), 0);
-BEGIN
-    RETURN ARRAY(
-        SELECT f.case_id FROM case_feed f WHERE f.tenant = p_tenant AND f.position > v_position
-        UNION SELECT o.case_id FROM outbox o WHERE o.tenant = p_tenant AND o.position IS NULL);
-END $$;
-
-CREATE FUNCTION stats_differences(p_tenant text) RETURNS SETOF difference LANGUAGE sql STABLE AS $$
-    SELECT 'case', n.id, 'figures', n.stored::text, n.computed::text
-    FROM (SELECT coalesce(f.case_id, c.case_id) AS id, f AS stored, c AS computed
-        FROM (SELECT * FROM case_figures x WHERE x.tenant = p_tenant) AS f
-        FULL JOIN case_figures_of(p_tenant, NULL) AS c ON c.case_id = f.case_id) AS n
-    WHERE n.stored IS DISTINCT FROM n.computed AND n.id <> ALL (stats_waiting(p_tenant))
-    UNION ALL
-    SELECT 'ticket', n.id, 'figures', n.stored::text, n.computed::text
-    FROM (SELECT coalesce(f.ticket_id, t.ticket_id) AS id, coalesce(f.case_id, t.case_id) AS case_id, f AS stored, t AS computed
-        FROM (SELECT * FROM ticket_figures x WHERE x.tenant = p_tenant) AS f
-        FULL JOIN ticket_figures_of(p_tenant, NULL) AS t ON t.ticket_id = f.ticket_id) AS n
-    WHERE n.stored IS DISTINCT FROM n.computed AND n.case_id <> ALL (stats_waiting(p_tenant))
-    UNION ALL
-    SELECT 'figure', NULL, concat_ws('/', cut, key, grain, measure, day, level, by_day, bucket),
-        concat_ws('/', f.cases, f.hits, f.ms), concat_ws('/', r.cases, r.hits, r.ms)
-    FROM (SELECT * FROM figures x WHERE x.tenant = p_tenant AND (x.cases, x.hits, x.ms) <> (0, 0, 0)) AS f
-    FULL JOIN figures_of_rows(p_tenant) AS r USING (cut, key, grain, measure, day, level, by_day, bucket)
-    WHERE (f.cases, f.hits, f.ms) IS DISTINCT FROM (r.cases, r.hits, r.ms);
-$$;
-COMMENT ON FUNCTION stats_differences(text) IS
-    'Where stored figures differ from the recomputation from cases, tickets and events; no row: nothing found.';

@@ -1,141 +1,211 @@
--- Reading the figures. One filter at most besides the level: the roll-ups. Several: the rows, by their indexes.
+-- Reading the figures: a period is put together from the largest grains that fit. One filter at most beside the level: the
+-- sums by it. Several: rates from the cells, steps from the rows by their indexes.
 
 CREATE TYPE figure_filter AS (
     first date,             -- half-open: first day, day after the last
     past date,
-    areas text[],           -- disjoint: none lies in another; null: not asked for
+    areas text[],           -- every code that counts; null: not asked for
     organisations text[],
     categories text[],
     levels text[]
 );
 
-CREATE TYPE figure_sum AS (measure text, bucket smallint, cases bigint, hits bigint, ms numeric);
+CREATE FUNCTION finer_grain(p_grain text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE p_grain WHEN 'year' THEN 'month' WHEN 'month' THEN 'ten' WHEN 'ten' THEN 'day' END;
 
--- Whole months inside the period, and the days at its edges.
-CREATE FUNCTION figure_spans(p_first date, p_past date) RETURNS TABLE (grain text, first date, past date)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT s.grain, s.first, s.past
-    FROM (SELECT date_trunc('month', p_first::timestamp + interval '1 month' - interval '1 day')::date AS a,
-            date_trunc('month', p_past::timestamp)::date AS b) AS m
-    CROSS JOIN LATERAL (VALUES
-        ('month', m.a, m.b), ('day', p_first, CASE WHEN m.a < m.b THEN m.a ELSE p_past END),
-        ('day', m.b, CASE WHEN m.a < m.b THEN p_past END)) AS s (grain, first, past)
-    WHERE s.first < s.past;
-$$;
-COMMENT ON FUNCTION figure_spans(date, date) IS 'A period as whole months and single days.';
+CREATE FUNCTION next_grain(p_grain text, p_start date) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN p_grain = 'day' THEN p_start + 1
+    WHEN p_grain = 'ten' AND extract(day FROM p_start) < 21 THEN p_start + 10
+    WHEN p_grain = 'year' THEN (p_start + interval '1 year')::date
+    ELSE (date_trunc('month', p_start::timestamp) + interval '1 month')::date END;
 
-CREATE FUNCTION summed_rollups(p_tenant text, f figure_filter, p_measures text[], p_grains text[])
-RETURNS SETOF figure_sum LANGUAGE plpgsql STABLE AS $$
+-- Whole grains in the middle, what is left at both edges in finer ones.
+CREATE FUNCTION figure_spans(p_first date, p_past date, p_grain text DEFAULT 'year') RETURNS TABLE (grain text, first date, past date)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 7 AS $$
 DECLARE
-    v_cut text := CASE WHEN f.areas IS NOT NULL THEN 'area' WHEN f.organisations IS NOT NULL THEN 'organisation'
-        WHEN f.categories IS NOT NULL THEN 'category' ELSE 'all' END;
-    v_keys text[] := coalesce(f.areas, f.organisations, f.categories, ARRAY['']);
+    v_first date := grain_start(p_grain, p_first);
+    v_past date := grain_start(p_grain, p_past);
 BEGIN
-    RETURN QUERY
-    SELECT g.measure, g.bucket, sum(g.cases)::bigint, coalesce(sum(g.hits) FILTER (WHERE g.by_day < f.past), 0)::bigint, sum(g.ms)
-    FROM figure_spans(f.first, f.past) AS s
-    CROSS JOIN unnest(v_keys) AS k (key)
-    CROSS JOIN unnest(p_measures) AS m (measure)
-    JOIN figures g ON g.tenant = p_tenant AND g.cut = v_cut AND g.key = k.key AND g.grain = s.grain AND g.measure = m.measure
-        AND g.day >= s.first AND g.day < s.past
-    WHERE s.grain = ANY (p_grains) AND (f.levels IS NULL OR g.level = ANY (f.levels))
-    GROUP BY g.measure, g.bucket;
-END $$;
-
--- Rows whose entries fall anywhere in the period.
-CREATE FUNCTION summed_rows(p_tenant text, f figure_filter, p_measures text[]) RETURNS SETOF figure_sum
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
-BEGIN
-    RETURN QUERY
-    SELECT e.measure, e.bucket, sum(e.cases), coalesce(sum(e.hits) FILTER (WHERE e.by_day < f.past), 0)::bigint, sum(e.ms)
-    FROM (
-        SELECT e.* FROM case_figures x CROSS JOIN LATERAL case_entries(x) AS e
-        WHERE x.tenant = p_tenant AND (f.areas IS NULL OR x.areas && f.areas) AND (f.levels IS NULL OR x.level = ANY (f.levels))
-            AND (f.organisations IS NULL OR x.organisation = ANY (f.organisations))
-            AND (f.categories IS NULL OR x.category = ANY (f.categories))
-        UNION ALL
-        SELECT e.* FROM ticket_figures x CROSS JOIN LATERAL ticket_entries(x) AS e
-        WHERE x.tenant = p_tenant AND (f.areas IS NULL OR x.areas && f.areas) AND (f.levels IS NULL OR x.level = ANY (f.levels))
-            AND (f.organisations IS NULL OR x.organisation = ANY (f.organisations))
-            AND (f.categories IS NULL OR x.category = ANY (f.categories))) AS e
-    WHERE e.day >= f.first AND e.day < f.past AND e.measure = ANY (p_measures)
-    GROUP BY e.measure, e.bucket;
-END $$;
-
--- The same for steps: they fall into a period by the day of closing alone.
-CREATE FUNCTION summed_step_rows(p_tenant text, f figure_filter) RETURNS SETOF figure_sum
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
-BEGIN
-    RETURN QUERY
-    SELECT e.measure, e.bucket, sum(e.cases), 0::bigint, sum(e.ms)
-    FROM (
-        SELECT e.* FROM case_figures x CROSS JOIN LATERAL case_entries(x) AS e
-        WHERE x.tenant = p_tenant AND x.closed_on >= f.first AND x.closed_on < f.past
-            AND (f.areas IS NULL OR x.areas && f.areas) AND (f.levels IS NULL OR x.level = ANY (f.levels))
-            AND (f.organisations IS NULL OR x.organisation = ANY (f.organisations))
-            AND (f.categories IS NULL OR x.category = ANY (f.categories))
-        UNION ALL
-        SELECT e.* FROM ticket_figures x CROSS JOIN LATERAL ticket_entries(x) AS e
-        WHERE x.tenant = p_tenant AND x.closed_on >= f.first AND x.closed_on < f.past
-            AND (f.areas IS NULL OR x.areas && f.areas) AND (f.levels IS NULL OR x.level = ANY (f.levels))
-            AND (f.organisations IS NULL OR x.organisation = ANY (f.organisations))
-            AND (f.categories IS NULL OR x.category = ANY (f.categories))) AS e
-    WHERE e.measure = ANY (figure_steps()) AND e.day >= f.first AND e.day < f.past
-    GROUP BY e.measure, e.bucket;
-END $$;
-
-CREATE FUNCTION figure_filters(f figure_filter) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (f.areas IS NOT NULL)::integer + (f.organisations IS NOT NULL)::integer + (f.categories IS NOT NULL)::integer;
-
-CREATE FUNCTION summed_rates(p_tenant text, f figure_filter) RETURNS SETOF figure_sum LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    IF figure_filters(f) > 1 THEN
-        RETURN QUERY SELECT * FROM summed_rows(p_tenant, f, figure_rates());
-    ELSE
-        RETURN QUERY SELECT * FROM summed_rollups(p_tenant, f, figure_rates(), '{day,month}');
+    IF v_first < p_first THEN
+        v_first := next_grain(p_grain, v_first);
     END IF;
-END $$;
-COMMENT ON FUNCTION summed_rates(text, figure_filter) IS 'Numerators and denominators of all rates.';
-
-CREATE FUNCTION summed_steps(p_tenant text, f figure_filter) RETURNS SETOF figure_sum LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_span record;
-    g figure_filter := f;
-BEGIN
-    IF figure_filters(f) > 1 THEN
-        RETURN QUERY SELECT * FROM summed_step_rows(p_tenant, f);
+    IF p_first >= p_past THEN
+        RETURN;
+    ELSIF v_first >= v_past THEN
+        RETURN QUERY SELECT * FROM figure_spans(p_first, p_past, finer_grain(p_grain));
         RETURN;
     END IF;
-    RETURN QUERY SELECT * FROM summed_rollups(p_tenant, f, figure_steps(),
-        CASE figure_filters(f) WHEN 0 THEN '{day,month}'::text[] ELSE '{month}' END);
-    IF figure_filters(f) = 1 THEN
-        FOR v_span IN SELECT * FROM figure_spans(f.first, f.past) AS s WHERE s.grain = 'day' LOOP
-            g.first := v_span.first;
-            g.past := v_span.past;
-            RETURN QUERY SELECT * FROM summed_step_rows(p_tenant, g);
-        END LOOP;
+    RETURN QUERY SELECT p_grain, v_first, v_past;
+    RETURN QUERY SELECT * FROM figure_spans(p_first, v_first, finer_grain(p_grain));
+    RETURN QUERY SELECT * FROM figure_spans(v_past, p_past, finer_grain(p_grain));
+END $$;
+COMMENT ON FUNCTION figure_spans(date, date, text) IS 'A period as years, months, tens of days and single days.';
+
+CREATE FUNCTION figure_filters(f figure_filter) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ((f).areas IS NOT NULL)::integer + ((f).organisations IS NOT NULL)::integer + ((f).categories IS NOT NULL)::integer;
+
+-- The areas that are not asked for, and nowhere: where there are fewer of them, all without them is less to read.
+CREATE FUNCTION areas_left_out(p_tenant text, f figure_filter) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_rest text[] := ARRAY(SELECT a.code FROM areas a WHERE a.tenant = p_tenant AND a.code <> ALL (f.areas)) || ''::text;
+BEGIN
+    RETURN CASE WHEN cardinality(v_rest) < cardinality(f.areas) THEN v_rest END;
+END $$;
+COMMENT ON FUNCTION areas_left_out(text, figure_filter) IS 'What to take away from all; null: the areas asked for are the fewer.';
+
+-- Which sums answer a single filter.
+CREATE FUNCTION figure_keys(p_tenant text, f figure_filter) RETURNS TABLE (cut text, area text, category text, organisation text, sign integer)
+LANGUAGE plpgsql STABLE ROWS 10 AS $$
+DECLARE
+    v_rest text[] := areas_left_out(p_tenant, f);
+BEGIN
+    RETURN QUERY
+    SELECT 'all', '', '', '', 1 WHERE figure_filters(f) = 0 OR v_rest IS NOT NULL
+    UNION ALL SELECT 'area', a.a, '', '', -1 FROM unnest(v_rest) AS a (a)
+    UNION ALL SELECT 'area', a.a, '', '', 1 FROM unnest(f.areas) AS a (a) WHERE v_rest IS NULL
+    UNION ALL SELECT 'category', '', c.c, '', 1 FROM unnest(f.categories) AS c (c)
+    UNION ALL SELECT 'organisation', '', '', o.o, 1 FROM unnest(f.organisations) AS o (o);
+END $$;
+
+-- Rounds due before the period and closed in it stand among its closings; they are none of its dues. How late they were says
+-- how far back they were due. (OFFSET 0, here and below: by the index for each of them, not all rows at once.)
+CREATE FUNCTION figures_carried(p_tenant text, f figure_filter) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('due_closed', sum(c.closed), 'due_on_time', sum(c.on_time))
+        FROM (SELECT n.late, CASE WHEN n.late < cardinality(late_days()) THEN f.first - (late_days())[n.late + 1] ELSE '-infinity'::date END AS after
+            FROM generate_series(1, cardinality(late_days())) AS n (late)) AS k
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS closed, count(*) FILTER (WHERE x.on_time) AS on_time FROM round_figures x
+            WHERE x.tenant = p_tenant AND x.late = k.late AND x.late > 0 AND x.due_on > k.after AND x.due_on < f.first
+                AND x.counts AND x.closed_on >= f.first AND x.closed_on < f.past
+                AND (f.areas IS NULL OR x.area = ANY (f.areas)) AND (f.levels IS NULL OR x.level = ANY (f.levels))
+                AND (f.organisations IS NULL OR x.organisation = ANY (f.organisations))
+                AND (f.categories IS NULL OR x.category = ANY (f.categories)) OFFSET 0) AS c);
+END $$;
+
+-- All sums of a period, by name; null where there is nothing.
+CREATE FUNCTION figures_summed(p_tenant text, f figure_filter) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_sums jsonb;
+    v_carried jsonb := figures_carried(p_tenant, f);
+BEGIN
+    IF figure_filters(f) > 1 THEN
+        EXECUTE format($sql$
+            SELECT to_jsonb(s) FROM (
+                SELECT %s FROM figure_spans(($2).first, ($2).past) AS p
+                CROSS JOIN LATERAL (
+                    SELECT * FROM figure_sums g
+                    WHERE g.tenant = $1 AND g.cut = 'cell' AND g.grain = p.grain AND g.day >= p.first AND g.day < p.past
+                        AND (($2).areas IS NULL OR g.area = ANY (($2).areas)) AND (($2).levels IS NULL OR g.level = ANY (($2).levels))
+                        AND (($2).organisations IS NULL OR g.organisation = ANY (($2).organisations))
+                        AND (($2).categories IS NULL OR g.category = ANY (($2).categories)) OFFSET 0) AS g) AS s$sql$, figure_list('all', 'sum(g.$) AS $'))
+        INTO v_sums USING p_tenant, f;
+    ELSE
+        EXECUTE format($sql$
+            SELECT to_jsonb(s) FROM (
+                SELECT %s FROM figure_keys($1, $2) AS k CROSS JOIN figure_spans(($2).first, ($2).past) AS p
+                CROSS JOIN LATERAL (
+                    SELECT * FROM figure_sums g
+                    WHERE g.tenant = $1 AND g.cut = k.cut AND g.area = k.area AND g.category = k.category AND g.organisation = k.organisation
+                        AND g.grain = p.grain AND g.day >= p.first AND g.day < p.past
+                        AND (($2).levels IS NULL OR g.level = ANY (($2).levels)) OFFSET 0) AS g) AS s$sql$, figure_list('all', 'sum(k.sign * g.$) AS $'))
+        INTO v_sums USING p_tenant, f;
+    END IF;
+    RETURN v_sums || jsonb_build_object(
+        'due_closed', coalesce((v_sums ->> 'due_closed')::bigint, 0) - (v_carried ->> 'due_closed')::bigint,
+        'due_on_time', coalesce((v_sums ->> 'due_on_time')::bigint, 0) - (v_carried ->> 'due_on_time')::bigint);
+END $$;
+COMMENT ON FUNCTION figures_summed(text, figure_filter) IS 'The sums that rates are made of.';
+
+CREATE TYPE step_sum AS (step smallint, n bigint, ms numeric);
+
+CREATE FUNCTION steps_by_sums(p_tenant text, f figure_filter, p_grains text[]) RETURNS SETOF step_sum LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
+    SELECT u.step, sum(u.sign * u.n)::bigint, sum(u.sign * u.ms)
+    FROM (
+        SELECT k.sign, unnest(s.steps) AS step, unnest(s.counts) AS n, unnest(s.ms) AS ms
+        FROM (SELECT y.area || y.category || y.organisation AS key, y.cut, y.sign FROM figure_keys(p_tenant, f) AS y) AS k
+        CROSS JOIN (SELECT * FROM figure_spans(f.first, f.past) AS z WHERE z.grain = ANY (p_grains)) AS p
+        CROSS JOIN LATERAL (
+            SELECT * FROM figure_steps s
+            WHERE s.tenant = p_tenant AND s.cut = k.cut AND s.key = k.key AND s.grain = p.grain AND s.day >= p.first AND s.day < p.past
+                AND (f.levels IS NULL OR s.level = ANY (f.levels)) OFFSET 0) AS s) AS u
+    GROUP BY u.step;
+END $$;
+
+CREATE FUNCTION steps_by_rows(p_tenant text, f figure_filter) RETURNS SETOF step_sum
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    RETURN QUERY
+    SELECT u.step, count(*), sum(u.ms)
+    FROM (
+        SELECT unnest(x.steps) AS step, unnest(x.ms) AS ms FROM round_figures x
+        WHERE x.tenant = p_tenant AND x.counts AND x.closed_on >= f.first AND x.closed_on < f.past
+            AND (f.areas IS NULL OR x.area = ANY (f.areas)) AND (f.levels IS NULL OR x.level = ANY (f.levels))
+            AND (f.organisations IS NULL OR x.organisation = ANY (f.organisations))
+            AND (f.categories IS NULL OR x.category = ANY (f.categories))
+        UNION ALL
+        SELECT unnest(x.steps), unnest(x.ms) FROM run_figures x
+        WHERE x.tenant = p_tenant AND x.counts AND x.closed_on >= f.first AND x.closed_on < f.past
+            AND (f.areas IS NULL OR x.area = ANY (f.areas)) AND (f.levels IS NULL OR x.level = ANY (f.levels))
+            AND (f.organisations IS NULL OR x.organisation = ANY (f.organisations))
+            AND (f.categories IS NULL OR x.category = ANY (f.categories))) AS u
+    GROUP BY u.step;
+END $$;
+
+-- Under one filter: whole tens of days, months and years from the sums, the days at the edges from the rows.
+CREATE FUNCTION steps_by_both(p_tenant text, f figure_filter) RETURNS SETOF step_sum LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_span record;
+    v_edge figure_filter := f;
+BEGIN
+    RETURN QUERY SELECT * FROM steps_by_sums(p_tenant, f, '{ten,month,year}');
+    FOR v_span IN SELECT * FROM figure_spans(f.first, f.past) AS s WHERE s.grain = 'day' LOOP
+        v_edge.first := v_span.first;
+        v_edge.past := v_span.past;
+        RETURN QUERY SELECT * FROM steps_by_rows(p_tenant, v_edge);
+    END LOOP;
+END $$;
+
+CREATE FUNCTION steps_summed(p_tenant text, f figure_filter) RETURNS SETOF step_sum LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_rest text[] := areas_left_out(p_tenant, f);
+    v_anywhere figure_filter := f;
+    v_elsewhere figure_filter := f;
+BEGIN
+    IF figure_filters(f) = 0 THEN
+        RETURN QUERY SELECT * FROM steps_by_sums(p_tenant, f, '{day,ten,month,year}');
+    ELSIF figure_filters(f) = 1 THEN
+        RETURN QUERY SELECT * FROM steps_by_both(p_tenant, f);
+    ELSIF v_rest IS NULL THEN
+        RETURN QUERY SELECT * FROM steps_by_rows(p_tenant, f);
+    ELSE
+        v_anywhere.areas := NULL;
+        v_elsewhere.areas := v_rest;
+        RETURN QUERY SELECT * FROM steps_summed(p_tenant, v_anywhere);
+        RETURN QUERY SELECT e.step, -e.n, -e.ms FROM steps_by_rows(p_tenant, v_elsewhere) AS e;
     END IF;
 END $$;
-COMMENT ON FUNCTION summed_steps(text, figure_filter) IS 'Histograms of all steps; a bucket may come in several parts.';
+COMMENT ON FUNCTION steps_summed(text, figure_filter) IS 'Histograms of all steps: how many fell into each bucket; a bucket may come in several parts.';
 
--- A community reads its own area, a token what it is narrowed to. Of the areas that remain only the topmost are kept.
+-- A community reads its own area, a token what it is narrowed to.
 CREATE FUNCTION figure_areas(p_me actor, p_area text[]) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_whole boolean := p_me.roles && '{leader,supervisor,dispatcher,auditor}';
-    v_areas text[];
 BEGIN
     IF v_whole AND p_me.scope IS NULL AND p_area IS NULL THEN
         RETURN NULL;
     END IF;
-    v_areas := ARRAY(
+    RETURN ARRAY(
         SELECT a.code FROM areas a
         WHERE a.tenant = p_me.tenant AND (p_area IS NULL OR a.path && p_area)
             AND (p_me.scope IS NULL OR a.code = ANY (p_me.scope)) AND (v_whole OR a.code = ANY (p_me.areas)));
-    RETURN ARRAY(
-        SELECT a.code FROM areas a
-        WHERE a.tenant = p_me.tenant AND a.code = ANY (v_areas) AND (a.parent_code IS NULL OR a.parent_code <> ALL (v_areas)));
 END $$;
-COMMENT ON FUNCTION figure_areas(actor, text[]) IS 'Which areas the figures are of: none in another; null: the whole street.';
+COMMENT ON FUNCTION figure_areas(actor, text[]) IS 'Which areas the figures are of; null: the whole street, and what lies nowhere.';
 
 CREATE TYPE stats_asked AS (refusal text, pointer text, me actor, f figure_filter, behind bigint, period json);
 
@@ -157,7 +227,7 @@ BEGIN
         v.f.categories := CASE WHEN p_category IS NOT NULL THEN (v.f).categories END;
         v.period := json_build_object('from', p_from, 'to', p_to);
         v.behind := feed_last(p_me.tenant)
-            - coalesce((SELECT p.position FROM figure_progress p WHERE p.tenant = p_me.tenant), 0);
+            - coalesce((SELECT p.position FROM figure_positions p WHERE p.tenant = p_me.tenant), 0);
     END IF;
     RETURN v;
 END $$;

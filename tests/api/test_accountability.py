@@ -169,6 +169,23 @@ def test_nobody_decides_on_themselves_but_alone(street, clock, db):
     assert listed["against"]["id"] == street.person("supervisor") and listed["facts"]["accountability_id"] == row["id"]
 
 
+def test_a_narrower_token_makes_nobody_impartial(street, clock, db):
+    row, _ = breached(street, clock, db)
+    db.execute("UPDATE accountability SET organisation = 'city' WHERE id = %s", (row["id"],))
+    db.execute("UPDATE people SET organisation_code = 'city' WHERE tenant = 'street' AND subject = 'supervisor'")
+    try:
+        narrow = street.client("supervisor", ["supervisor"], org="water")
+        assert act(narrow, row["id"], "decide", 403, result="cleared", note="n").code == "own_request"
+    finally:
+        db.execute("UPDATE people SET organisation_code = 'street' WHERE tenant = 'street' AND subject = 'supervisor'")
+    db.execute("UPDATE accountability SET organisation = NULL, role = 'dispatcher' WHERE id = %s", (row["id"],))
+    db.execute("UPDATE people SET roles = '{supervisor,dispatcher}' WHERE tenant = 'street' AND subject = 'supervisor'")
+    try:
+        assert act(street.supervisor, row["id"], "decide", 403, result="cleared", note="n").code == "own_request"
+    finally:
+        db.execute("UPDATE people SET roles = '{supervisor}' WHERE tenant = 'street' AND subject = 'supervisor'")
+
+
 def test_pages_and_retry(street, clock, db, unique):
     row, case = breached(street, clock, db)
     total = len(records(street.supervisor, case["id"]))

@@ -306,7 +306,11 @@ def test_sixteen_at_once(town, admin):
     ("rate_days", 0), ("rate_days", None), ("check_metres", 0), ("callback_tries", -1), ("working_hours", []),
     ("working_hours", ["09:00"]), ("working_hours", ["17:00", "09:00"]), ("working_hours", ["9", "17"]),
     ("working_hours", "09:00"), ("stages", [100, 80]), ("stages", 80), ("check_share", {"patrol": 101}),
-    ("check_share", {"nowhere": 50}), ("check_share", 50),
+    ("check_share", {"nowhere": 50}), ("check_share", 50), ("satisfied_weights", {"5": "x"}), ("satisfied_weights", {}),
+    ("satisfied_weights", {"1": 0, "2": 0, "3": 0.6, "4": 0.8, "5": 1.5}), ("score_weights", {"response": 0, "solve": 0, "satisfy": 0}),
+    ("satisfied_weights", {"1": -1, "2": 0, "3": 0.6, "4": 0.8, "5": 1}), ("score_weights", {"response": 1, "solve": 1}),
+    ("score_weights", {"response": 1, "solve": 1, "satisfy": 1, "else": 1}), ("unreasonable_codes", ["nothing"]),
+    ("unreasonable_codes", [1]), ("unreasonable_codes", "other"),
 ])  # fmt: skip
 def test_a_setting_has_its_range(admin, name, value):
     refused(admin.post("/v1/policies", {"settings": {name: value}}), 422, "out_of_range", f"/settings/{name}")

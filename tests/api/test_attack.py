@@ -62,7 +62,7 @@ def test_a_missing_reason_is_refused_before_the_row_is_looked_at(street):
     own = street.report(at="XF-01")["id"]
     for case in (own, str(uuid.uuid4())):
         reply = street.supervisor.post(f"/v1/cases/{case}/check", body, '"77"')
-        assert (reply.status, reply.code, reply.pointers) == (422, "required", ["/reason"])
+        assert (reply.status, reply.code, reply.pointers) == (422, "invalid_body", ["/reason"])
 
 
 def test_reporters_of_a_merged_case_do_not_read_each_others_words(street):

@@ -183,7 +183,7 @@ def test_reopening_within_15_days(street, clock, days, status):
 def test_each_kind_has_its_own_fields(street):
     case = whistled(street)
     for body, code, pointer in (({"kind": "void", "tickets": tickets_for("city")}, "invalid_value", "/tickets"),
-                                ({"kind": "suspend"}, "required", "/review_date"),
+                                ({"kind": "suspend"}, "invalid_body", "/review_date"), ({"kind": "hard_whistle"}, "invalid_body", "/tickets"),
                                 ({"kind": "plan"}, "invalid_body", "/kind")):
         reply = ask(street.dispatcher, "cases", case["id"], 422, **body)
         faults = [(e["pointer"]) for e in reply.json.get("errors", [])]

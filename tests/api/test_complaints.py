@@ -57,6 +57,20 @@ def test_nobody_decides_on_their_own_work(street):
     assert decide(street.supervisor2, complaint["id"], "uphold", reason="r", against=mine)["sole_person"] is False
 
 
+def test_nobody_decides_on_their_own_organisation(street, db):
+    """Not even with a token that leaves the organisation out."""
+    case = whistled(street)
+    complaint = complained(street, case)
+    db.execute("UPDATE people SET organisation_code = 'city' WHERE tenant = 'street' AND subject = 'supervisor'")
+    try:
+        assert street.supervisor.get(f"/v1/complaints/{complaint['id']}")["allowed_actions"] == []
+        for client in (street.supervisor, street.client("supervisor", ["supervisor"], org="water")):
+            assert decide(client, complaint["id"], "dismiss", 403, reason="r").code == "own_request"
+    finally:
+        db.execute("UPDATE people SET organisation_code = 'street' WHERE tenant = 'street' AND subject = 'supervisor'")
+    assert decide(street.supervisor, complaint["id"], "dismiss", reason="r")["sole_person"] is False
+
+
 def test_who_complains_and_who_reads(street):
     case = whistled(street)
     complained(street, case, street.citizen2, 404)

@@ -144,3 +144,13 @@ def test_submitted_work_is_not_breached_while_it_waits_for_approval(street, cloc
     db.execute("SELECT clock_tick(%s)", (clock.now,))
     rows = dict(db.execute("SELECT clock, due FROM breaches WHERE tenant = 'street' AND case_id = %s", (case["id"],)).fetchall())
     assert iso(rows["resolve"]) == case["resolve_due_at"]
+
+
+def test_duplicates_out_of_sight_are_only_counted(street):
+    """A window clerk sees what the own window created: of other cases beside it the number, and no ids."""
+    seen = street.report(street.clerk, source="window", category="gas_leak", at="CA-01")["id"]
+    unseen = street.report(street.grid3, source="patrol", category="gas_leak", at="CA-01")["id"]
+    assert street.clerk.get(f"/v1/cases/{unseen}").status == 404
+    told = street.report(street.clerk, source="window", category="gas_leak", at="CA-01")["duplicates"]
+    assert told["count"] >= 2 and seen in told["ids"] and unseen not in told["ids"]
+    assert unseen in street.report(street.grid3, category="gas_leak", at="CA-01")["duplicates"]["ids"]

@@ -1,6 +1,7 @@
 """Early warnings: who sees them, what each reading leaves, the three intervals, hints."""
 
 import uuid
+from datetime import timedelta
 
 from support.world import iso
 
@@ -133,6 +134,8 @@ def test_retry_and_other_streets(street, elsewhere, unique):
     first = street.supervisor.post("/v1/early-warnings", BODY, key=unique)
     again = street.supervisor.post("/v1/early-warnings", BODY, key=unique)
     assert first["id"] == again["id"] and again.headers["Idempotent-Replayed"] == "true"
+    (read,) = readings(street, first["id"])  # nothing was written the second time, so it was a reading
+    assert read["operation"] == "early_warnings.create" and read["request_id"] == again.headers["X-Request-Id"]
     assert street.supervisor.post("/v1/early-warnings", BODY | {"people_estimate": 1}, key=unique).status == 422
     assert elsewhere.leader.get(f"/v1/early-warnings/{first['id']}").status == 404
 
@@ -175,3 +178,20 @@ def test_hints_of_one_phone_or_household(street):
     assert found["phone"]["phone"] != "13911112222" and found["household"]["address"] == "7 Lake Road, 3-201"
     for name in ("dispatcher", "city", "citizen", "auditor"):
         assert getattr(street, name).get("/v1/early-warning-hints").status == 403
+
+
+def test_hints_go_by_the_policy_that_counts(street, clock, db):
+    """Of the versions in force the highest counts, whichever of them began first, as for the cases themselves."""
+    near = [street.point("XF-01") | {"lat": round(street.point("XF-01")["lat"] + n / 111_080, 7)} for n in range(2)]
+    for point in near:
+        street.report(location={name: point[name] for name in ("lon", "lat")})
+    assert hints(street, "cluster") == []
+    for version, day, cases in ((901, 2, 3), (902, 1, 2)):
+        db.execute("INSERT INTO policies (tenant, version, valid_from, settings) VALUES ('street', %s, %s, %s::jsonb)",
+                   (version, clock.now + timedelta(hours=day), f'{{"hint_cases": {cases}}}'))
+    try:
+        clock.forward(hours=3)
+        assert [h["count"] for h in hints(street, "cluster")] == [2]
+        assert street.report(at="XF-01")["policy_version"] == 902
+    finally:
+        db.execute("DELETE FROM policies WHERE tenant = 'street' AND version > 900")

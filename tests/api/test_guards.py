@@ -299,3 +299,31 @@ class TestRequest:
         etag = street.leader.get(f"/v1/requests/{plan['id']}").etag
         reply = street.leader.post(f"/v1/requests/{plan['id']}/withdraw", {}, etag)
         assert reply.status == 403
+
+
+def test_tickets_where_none_is_worked_on_again(street):
+    """A pass, and a fail that goes back to the source, open no ticket: naming some is a mistake and not passed over."""
+    case = street.report(at="XF-01", category="litter")["id"]
+    for action, body in (("accept", {}), ("register", {"level": "ordinary"}), ("start-source", {}), ("source-done", {"result": "r", "reply": "p"})):
+        street.grid1.case(case, action, **body)
+    here = {"point": street.point("XF-01")}
+    new = [{"organisation": "city", "role": "lead", "task": "t"}]
+    old = [{"ticket_id": "01934802-7a10-7c3e-9b57-2f0a6d1c8e44"}]
+    for verdict in ({"pass": False, "reason": "No"}, {"pass": True}):
+        for field, value in (("tickets", new), ("rework_tickets", old)):
+            reply = street.grid2.case(case, "check", 422, **here, **verdict, **{field: value})
+            assert (reply.code, reply.pointers) == ("invalid_value", [f"/{field}"])
+    assert street.grid2.case(case, "check", **here, reason="No", tickets=[], **{"pass": False})["state"] == "source_handling"
+
+
+def test_what_the_body_lacks_is_said_before_the_version_is_asked_for(street):
+    """machines.md 6: 400 and 422 of the body, a missing reason too, come before 428."""
+    case = street.report(at="XF-01", category="litter")["id"]
+    path = f"/v1/cases/{case}"
+    reply = street.supervisor.post(f"{path}/check", {"pass": False})
+    assert (reply.status, reply.code, reply.pointers) == (422, "invalid_body", ["/reason"])
+    assert street.supervisor.post(f"{path}/check", {"pass": True}).status == 428
+    assert street.supervisor.post(f"{path}/check", {"pass": False, "reason": "No"}).status == 428
+    reply = street.supervisor.post(f"{path}/callback", {"reached": True, "solved": "yes"})
+    assert (reply.status, reply.pointers) == (422, ["/contacted", "/satisfied"]), "all that is missing"
+    assert street.supervisor.post(f"{path}/callback", {"reached": False}).code == "invalid_transition"

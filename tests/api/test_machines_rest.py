@@ -148,10 +148,40 @@ def test_callback_list_tries_and_rating(street):
     assert [(i["callback_tries"], "callback" in i["allowed_actions"]) for i in listed] == [(1, True)]
     assert "callback" in {w["action"] for w in street.supervisor.get("/v1/me/work")["items"]}
     lacking = street.supervisor.post(f"{path}/callback", {"reached": True, "contacted": True})
-    assert (lacking.status, lacking.code, lacking.pointers) == (422, "required", ["/solved"])
+    assert (lacking.status, lacking.code, lacking.pointers) == (422, "invalid_body", ["/satisfied", "/solved"])
     done = street.supervisor.post(f"{path}/callback", {"reached": True, "contacted": True, "solved": "yes", "satisfied": 4})
     assert (done.status, done["state"]) == (200, "closed")
     assert [r["satisfied"] for r in done["ratings"]] == [4]
+
+
+def test_callbacks_are_due_after_a_day(street, clock):
+    def late():
+        return sum(w["overdue"] for w in street.supervisor.get("/v1/me/work")["items"] if w["action"] == "callback")
+
+    evaluating(street)
+    clock.forward(hours=24)
+    before = late()
+    clock.forward(seconds=1)
+    assert late() == before + 1
+
+
+def test_the_handler_does_not_call(street, db):
+    case = evaluating(street)
+    db.execute("UPDATE people SET roles = '{grid_worker,supervisor}' WHERE tenant = 'street' AND subject = 'grid1'")
+    path, caller = f"/v1/cases/{case['id']}/callback", street.client("grid1", ["supervisor"])
+    try:
+        refused = caller.post(path, {"reached": True, "contacted": True, "solved": "yes", "satisfied": 5})
+        assert (refused.status, refused.code) == (403, "worked_on_it")
+        db.execute("UPDATE people SET active = false WHERE tenant = 'street' AND subject <> 'grid1' AND 'supervisor' = ANY (roles)")
+        try:
+            assert caller.post(path, {"reached": False})["callback_tries"] == 1
+        finally:
+            db.execute("UPDATE people SET active = true WHERE tenant = 'street' AND 'supervisor' = ANY (roles)")
+    finally:
+        db.execute("UPDATE people SET roles = '{grid_worker}' WHERE tenant = 'street' AND subject = 'grid1'")
+    (row,) = street.supervisor.get("/v1/accountability", case=case["id"], kind="sole_person")["items"]
+    assert (row["against"]["id"], row["facts"]) == (street.person("grid1"), {"action": "callback"})
+    assert street.supervisor.get(f"/v1/cases/{case['id']}/events", limit=200)["items"][-1]["data"]["sole_person"] is True
 
 
 @pytest.mark.parametrize("tries", [2, 3])

@@ -153,3 +153,28 @@ def test_attachment_goes_with_the_object(street):
     for reader, expected in {"citizen": 200, "dispatcher": 200, "grid1": 200, "grid3": 404, "citizen2": 404,
                              "city": 404}.items():
         assert getattr(street, reader).get(path).status == expected, reader
+
+
+def test_a_merged_report_shows_its_reporter_their_own_words(street):
+    """Two report one thing: the target is the case of both, and neither reads what the other said, sent or lives at."""
+    picture = street.photo(street.citizen)
+    first = street.report(at="XF-01", category="litter", title="Mrs Zhang's", description="Mrs Zhang of flat 502 leaves bags at the door",
+                          address="Road 12, flat 502", attachments=[picture], external_ref={"system": "12345", "number": f"m-{street.clock.now}"})
+    second = street.report(street.citizen2, at="XF-02", category="litter", description="Rubbish at the gate", address="Road 12, gate")
+    street.dispatcher.case(second["id"], "merge", into=first["id"], reason="The same")
+    path = f"/v1/cases/{first['id']}"
+    theirs = street.citizen2.get(path)
+    assert (theirs.status, theirs["id"], theirs["number"]) == (200, first["id"], first["number"])
+    assert (theirs["title"], theirs["description"], theirs["address"]) == (None, "Rubbish at the gate", "Road 12, gate")
+    assert theirs["location"] == second["location"] and theirs["location"] != first["location"]
+    assert theirs["attachments"] == theirs["external_refs"] == [] and theirs["reporter"]["name"] == second["reporter"]["name"]
+    assert "502" not in theirs.content.decode() and "Zhang" not in street.citizen2.get(f"{path}/events").content.decode()
+    assert street.citizen2.get(f"/v1/attachments/{picture}").status == 404
+    listed = {i["id"]: i["description"] for i in street.citizen2.get("/v1/cases", limit=200)["items"]}
+    assert listed[first["id"]] == "Rubbish at the gate"
+    assert first["id"] not in {i["id"] for i in street.citizen2.get("/v1/cases", q="Zhang", limit=200)["items"]}, "nor finds it by them"
+    mine = street.citizen.get(path)
+    assert mine["description"] == first["description"] and [a["id"] for a in mine["attachments"]] == [picture]
+    assert mine["external_refs"] == [], "of several reporters nobody knows whose number it is"
+    whole = street.dispatcher.get(path)
+    assert whole["description"] == first["description"] and whole["address"] == "Road 12, flat 502" and len(whole["external_refs"]) == 1

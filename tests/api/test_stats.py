@@ -1,9 +1,11 @@
 """Figures through the door: the job counts from the feed, roles and areas narrow, wrong periods are refused."""
 
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import pytest
 from support.postgres import select_pause
+from support.world import LOCAL, Clock, Street, build_world, iso
 
 
 @pytest.fixture
@@ -124,3 +126,76 @@ def test_no_street_differs_from_the_recomputation(street, clock, day, drained, d
     ended(street, clock)
     settled(street.leader, "/v1/stats/rates", drained, **day)
     assert db.execute("SELECT * FROM stats_differences('street')").fetchall() == []
+
+
+# 天门 2016-12, as published: 972 should be closed, 911 are (93.72 %), 737 of them on time (75.82 %).
+DUE, CLOSED, ON_TIME = 972, 911, 737
+SECOND = timedelta(seconds=1)
+
+
+class Tianmen:
+    """A street whose cases close as soon as they are solved: none is drawn for a check, and nobody can be asked."""
+
+    def __init__(self, service, contract, owner_url, db):
+        build_world(owner_url, "tianmen")
+        db.execute("INSERT INTO policies (tenant, version, valid_from, settings) VALUES ('tianmen', 2, '2020-01-01', %s)",
+                   ('{"check_share": {"phone": 0}}',))
+        self.service, self.contract = service, contract
+        self.first, self.past = (datetime(2036, month, 1, tzinfo=LOCAL) for month in (12, 1))
+        self.past = self.past.replace(year=2037)
+
+    def case(self, due: datetime, closed: datetime | None) -> None:
+        """Raised by phone half an hour before it is due, solved at the source."""
+        clock = Clock()
+        worker = Street(self.service, self.contract, clock, "tianmen").grid1
+        clock.now = due - timedelta(minutes=30)
+        case = worker.post("/v1/cases", {
+            "description": "In the way", "kind": "problem", "category": "advice", "address": "a", "area": "XF-01", "source": "phone",
+            "level": "ordinary", "register": True, "start_source": True, "reporter": {"anonymous": True}})
+        assert case.status == 201 and case["resolve_due_at"] == iso(due), case
+        if closed:
+            clock.now = closed
+            done = worker.post(f"/v1/cases/{case['id']}/source-done", {"result": "r", "reply": "p"}, case.etag)
+            assert done.status == 200 and done["state"] == "closed", done
+
+    def month(self) -> list[tuple]:
+        """Due and closed of each: on the edges, on time, late within the month, after it, and never."""
+        plan = []
+        for n in range(DUE):
+            due = self.first if n == 0 else self.past - SECOND if n == 1 else self.first + timedelta(minutes=45 * n)
+            if n < ON_TIME:
+                closed = due if n < 2 else due - timedelta(minutes=n % 29)
+            elif n < CLOSED:
+                closed = self.past - SECOND if n % 2 else min(due + timedelta(days=1), self.past - SECOND)
+            else:
+                closed = None if n % 3 else self.past + timedelta(days=n % 2)
+            plan.append((due, closed))
+        return plan
+
+
+def test_tianmen_2016_12(service, contract, owner_url, db, drained):
+    tianmen = Tianmen(service, contract, owner_url, db)
+    after = sum(closed is not None for _, closed in tianmen.month()[CLOSED:])
+    beside = [(tianmen.first - SECOND, tianmen.first), (tianmen.past, tianmen.past)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda case: tianmen.case(*case), tianmen.month() + beside))
+    clock = Clock()
+    leader = Street(service, contract, clock, "tianmen").leader
+
+    def rates(first, past) -> dict:
+        return settled(leader, "/v1/stats/rates", drained, **{"from": first, "to": past}).json
+
+    december = rates("2036-12-01", "2037-01-01")
+    assert december["rates"]["closed"] == {"numerator": 911, "denominator": 972, "rate": 0.937243}
+    assert december["rates"]["on_time"] == {"numerator": 737, "denominator": 972, "rate": 0.75823}
+    assert december["residents"]["ordinary"] == {"numerator": 737, "denominator": 972, "rate": 0.75823}
+    assert december["rates"]["response"] == {"numerator": 0, "denominator": 0, "rate": None}, "nobody could be asked"
+    assert december["rates"]["source_solved"]["rate"] == 1
+    # Half and half are the whole; a later end sees what was closed later, and the second beside the month.
+    halves = [rates("2036-12-01", "2036-12-16"), rates("2036-12-16", "2037-01-01")]
+    assert sum(h["rates"]["closed"]["denominator"] for h in halves) == 972
+    assert sum(h["rates"]["on_time"]["numerator"] for h in halves) == 737
+    assert rates("2036-12-01", "2037-02-01")["rates"]["closed"]["numerator"] == 911 + after + 1
+    assert rates("2036-11-30", "2037-01-02")["rates"]["closed"]["denominator"] == 974
+    listed = leader.get("/v1/stats/excluded", **{"from": "2036-12-01", "to": "2037-01-01", "reason": "anonymous", "count": "exact", "limit": 1})
+    assert listed["total"] == 912, "closed in the month: 911 of its own and the one due the second before"

@@ -11,7 +11,7 @@ def test_return_of_a_lead_with_a_new_one(street, clock):
     lead, assist = (t["id"] for t in case["tickets"])
     assert ask(street.water, "tickets", lead, 404, kind="return", basis="Law").code == "not_found"
     lacking = ask(street.city, "tickets", lead, 422, kind="return")
-    assert (lacking.code, lacking.pointers) == ("required", ["/basis"])
+    assert (lacking.code, lacking.pointers) == ("invalid_body", ["/basis"])
     request = ask(street.city, "tickets", lead, kind="return", basis="Law 8")
     assert request["due_at"] == iso(clock.now + timedelta(minutes=30)) and request["ticket_id"] == lead
     assert street.city.get(f"/v1/tickets/{lead}")["state"] == "return_requested"

@@ -4,138 +4,11 @@ import copy
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-import yaml
+from support.compiler import COMPILER, GET, ROOT, Project
 
-ROOT = Path(__file__).resolve().parents[2]
-COMPILER = ROOT / "api" / "contract" / "compile.py"
-sys.path.insert(0, str(COMPILER.parent))
-
-from statements import number_parameters  # noqa: E402
-
-CREATE = {
-    "operationId": "things.create",
-    "x-roles": ["dispatcher"],
-    "parameters": [{"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}],
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {
-        "type": "object", "additionalProperties": False, "required": ["title"],
-        "properties": {
-            "title": {"type": "string", "maxLength": 20, "pattern": "^[a-z]+$"},
-            "kind": {"type": "string", "enum": ["b", "a"]},
-            "seen_at": {"type": ["string", "null"], "format": "date-time"},
-            "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 3},
-            "parts": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
-            "count": {"type": "integer", "minimum": 1},
-        }}}}},
-    "responses": {
-        "201": {"description": "made", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
-        "default": {"description": "problem"},
-    },
-}  # fmt: skip
-LIST = {
-    "operationId": "things.list",
-    "x-roles": ["dispatcher", "leader"],
-    "parameters": [
-        {"name": "limit", "in": "query", "schema": {"type": "integer", "default": 20}},
-        {"name": "cursor", "in": "query", "schema": {"type": "string"}},
-        {"name": "kind", "in": "query", "schema": {"type": "array", "items": {"type": "string"}}},
-    ],
-    "responses": {
-        "200": {"description": "list", "content": {"application/json": {"schema": {
-            "type": "object", "additionalProperties": False, "required": ["items", "next_cursor"], "properties": {
-                "items": {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}},
-                "next_cursor": {"type": ["string", "null"]}}}}}},
-        "default": {"description": "problem"},
-    },
-}  # fmt: skip
-GET = {
-    "operationId": "things.get",
-    "x-roles": ["public"],
-    "parameters": [{"name": "thing_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
-    "responses": {
-        "200": {"description": "one", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
-        "default": {"description": "problem"},
-    },
-}  # fmt: skip
-THING = {
-    "type": "object", "additionalProperties": False, "required": ["id", "place"],
-    "properties": {
-        "id": {"type": "string", "format": "uuid"},
-        "place": {"type": "object", "additionalProperties": False, "required": ["lon"], "properties": {
-            "lon": {"type": "number"},
-            "area": {"type": ["object", "null"], "additionalProperties": False, "properties": {"code": {"type": "string"}}},
-        }},
-        "who": {"type": ["object", "null"], "x-json": True, "properties": {"name": {"type": "string"}}},
-        "answers": {"type": "object", "additionalProperties": True},
-        "tags": {"type": "array", "items": {"type": "string"}},
-        "parts": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}},
-    },
-}  # fmt: skip
-DOCUMENT = {
-    "openapi": "3.1.0",
-    "paths": {"/v1/things": {"post": CREATE, "get": LIST}, "/v1/things/{thing_id}": {"get": GET}},
-    "components": {"schemas": {"Thing": THING}},
-}
-STATEMENTS = {
-    "things/create.sql": "SELECT * FROM make(@tenant, @title, @kind, @seen_at, @tags, @parts, @count)",
-    "things/list.sql": "SELECT * FROM list(@kind, @cursor, @limit)",
-    "things/get.sql": "SELECT * FROM get(@thing_id)",
-}
-
-
-class Project:
-    """A small project of its own in a temporary folder."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.document = copy.deepcopy(DOCUMENT)
-        self.statements = dict(STATEMENTS)
-        self.errors = 'ERROR(internal, 500, "错", "wrong")\n'
-        self.files = {"db/migrations/0001_base.sql": "SELECT 1;\n", "db/procedures/10_a.sql": "SELECT 2;\n"}
-
-    @property
-    def create(self) -> dict:
-        return self.document["paths"]["/v1/things"]["post"]
-
-    @property
-    def body(self) -> dict:
-        return self.create["requestBody"]["content"]["application/json"]["schema"]
-
-    @property
-    def thing(self) -> dict:
-        return self.document["components"]["schemas"]["Thing"]
-
-    def build(self) -> subprocess.CompletedProcess:
-        files = self.files | {f"db/queries/{name}": text for name, text in self.statements.items()}
-        files |= {"openapi.yaml": yaml.safe_dump(self.document, sort_keys=False), "api/errors.def": self.errors}
-        for name, text in files.items():
-            path = self.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        command = [sys.executable, str(COMPILER), "--root", str(self.folder), "--version", "1.2.3"]
-        command += ["--tables", str(self.folder / "tables.c"), "--embedded", str(self.folder / "embedded.c")]
-        command += ["--depfile", str(self.folder / "contract.d")]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-    def tables(self) -> str:
-        done = self.build()
-        assert done.returncode == 0, done.stderr
-        return (self.folder / "tables.c").read_text(encoding="utf-8")
-
-    def fails(self, *words: str) -> None:
-        done = self.build()
-        assert done.returncode == 1, "the build should have failed"
-        assert "Traceback" not in done.stderr, done.stderr
-        assert not (self.folder / "tables.c").exists()
-        for word in words:
-            assert word in done.stderr, done.stderr
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+from statements import number_parameters
 
 
 def test_a_sound_contract_compiles_as_c(project: Project):
@@ -185,7 +58,7 @@ def test_a_reply_becomes_columns(project: Project):
     text = project.tables()
     columns = set(re.findall(r"\.column = \"([^\"]+)\"", text))
     assert columns == {"id", "place__lon", "place__area__code", "who", "answers", "tags", "parts"}
-    assert ".n_slots = 7, .list = true" in text and ".n_slots = 7, .list = false" in text
+    assert ".n_slots = 7, .shape = SHAPE_PAGE" in text and ".n_slots = 7, .shape = SHAPE_OBJECT" in text
 
 
 def test_internal_keys_are_not_published(project: Project):
@@ -205,7 +78,7 @@ def test_transition_tables_come_between_types_and_machines(project: Project):
     project.files |= {"db/procedures/20_b.sql": "--", "db/procedures/40_c.sql": "--", "db/procedures/transitions/t.sql": "--"}
     project.tables()
     names = re.findall(r"\.name = \"([^\"]+)\"", (project.folder / "embedded.c").read_text())
-    assert names == ["0001_base.sql", "10_a.sql", "20_b.sql", "transitions/t.sql", "40_c.sql"]
+    assert names == ["0001_base.sql", "10_a.sql", "transitions/t.sql", "20_b.sql", "40_c.sql"]
 
 
 # What must fail -----------------------------------------------------------------------------------------------------
@@ -281,6 +154,35 @@ def test_orphan_statement(project: Project):
 def test_alternatives_in_a_request(project: Project, word: str):
     project.body["properties"]["title"] = {word: [{"type": "string"}]}
     project.fails("things.create, request body.title", f"uses {word}")
+
+
+CONDITION = {"if": {"properties": {"kind": {"const": "a"}}, "required": ["kind"]}, "then": {"required": ["title"]}}
+
+
+def test_conditions_in_a_request(project: Project):
+    project.body.update(CONDITION)
+    project.body["allOf"] = [CONDITION, CONDITION]
+    assert project.tables().count('.property = "kind", .value = "a", .is_text = true') == 3
+
+
+@pytest.mark.parametrize("wrong", [
+    {"if": CONDITION["if"]},
+    {"then": CONDITION["then"]},
+    CONDITION | {"then": {"required": ["title"], "minProperties": 1}},
+    CONDITION | {"if": {"properties": {"kind": {"enum": ["a", "b"]}}, "required": ["kind"]}},
+    CONDITION | {"if": {"properties": {"kind": {"const": "a"}}}},
+    CONDITION | {"if": {"properties": {"kind": {"const": "a"}, "title": {"const": "b"}}, "required": ["kind"]}},
+])  # fmt: skip
+def test_conditions_that_the_validator_does_not_know(project: Project, wrong: dict):
+    project.body.update(wrong)
+    project.fails("things.create, request body", "has a condition; the validator knows only")
+
+
+@pytest.mark.parametrize("wrong", [CONDITION | {"then": {"required": ["unknown"]}},
+                                   CONDITION | {"if": {"properties": {"unknown": {"const": True}}, "required": ["unknown"]}}])
+def test_condition_on_what_is_not_declared(project: Project, wrong: dict):
+    project.body.update(wrong)
+    project.fails("things.create, request body", "has a condition on unknown, which it does not declare")
 
 
 def test_open_object_in_a_request(project: Project):

@@ -38,10 +38,10 @@ def test_every_offered_action_is_an_operation(db, resource):
 
 @pytest.mark.parametrize("resource", MACHINES)
 def test_roles_are_those_of_the_machine(db, resource):
-    """`client` comes with third parties; a role that the contract names and the table does not could never succeed."""
+    """A role that the contract names and the table does not could never succeed."""
     for action, (roles, _) in machine(db, resource).items():
         operation = CONTRACT.by_id[f"{resource}.{action}"]
-        assert set(operation.roles) == roles - {"client", "system"}, operation.id
+        assert set(operation.roles) == roles - {"system"}, operation.id
 
 
 @pytest.mark.parametrize("resource", MACHINES)
@@ -62,8 +62,11 @@ DICTIONARIES = {
     "CaseState": "case_state", "TicketState": "ticket_state", "RequestState": "request_state",
     "RequestKind": "request_kind", "CaseKind": "case_kind", "Level": "level", "Source": "source", "StepOrNull": "step",
     "RejectCode": "reject_code", "CauseCode": "cause_code", "WhistleKind": "whistle_kind", "TicketRole": "ticket_role",
-    "Clock": "clock", "Visibility": "visibility", "Solved": "solved", "CoordinateSystem": "coord_sys", "Role": "role",
+    "Clock": "clock", "BreachClock": "breach_clock", "Visibility": "visibility", "Solved": "solved", "CoordinateSystem": "coord_sys", "Role": "role",
+    "ClientScope": "client_scope", "ClientCredential": "client_credential", "Open311Offer": "open311_offer",
     "AreaKind": "area_kind", "OrganisationKind": "organisation_kind", "AttachmentStage": "attachment_stage",
+    "WebhookDeliveryState": "webhook_delivery_state", "WebhookDisabledReasonOrNull": "webhook_disabled_reason",
+    "WebhookErrorOrNull": "webhook_error", "WebhookAction": "webhook_action",
 }  # fmt: skip
 
 

@@ -157,3 +157,22 @@ def test_a_review_nobody_makes_is_put_on_record_once(m):
     kinds = [k["kind"] for k in m.all("SELECT kind FROM accountability WHERE case_id = %s AND kind <> 'breach'", case["id"])]
     assert kinds == ["missed_review"]
     done(m.decide("leader", "decline", m.pending(case, "emergency_review"), reason="r"))
+
+
+def test_at_the_due_moment_itself_it_is_in_time(m):
+    """Within five minutes includes the fifth (Civil Code art. 1259): a breach comes right after the due moment."""
+    for seconds, late in ((0, False), (0.001, True)):
+        case = done(m.create(category="litter"))
+        done(m.case("grid1", "accept", case))
+        done(m.case("grid1", "register", case, level="ordinary"))
+        done(m.case("grid1", "start_source", case))
+        begun = m.clock.now
+        m.clock.forward(minutes=5, seconds=seconds)
+        done(m.case("grid1", "arrive", case, point=m.point))
+        assert (("arrive", 1) in m.breaches(case)) == late
+        m.clock.now = begun + timedelta(minutes=30, seconds=seconds)
+        done(m.case("grid1", "source_done", case, result="r", reply="p"))
+        m.tick(minutes=10)
+        assert (("resolve", 1) in m.breaches(case)) == late
+        if late:
+            assert m.breaches(case)["resolve", 1] == (begun + minutes(30), begun + minutes(30)), "at the due moment, not when it was noticed"

@@ -88,6 +88,17 @@ def test_the_catalogue(demo):
         assert all({"code", "zh", "en"} == set(v) for v in question.get("values", []))
 
 
+def test_what_is_offered_to_third_parties(demo):
+    """Neither disputes nor people, nor what may be an emergency that somebody should call about."""
+    offered = dict(demo.execute("SELECT code, open311 FROM categories WHERE open311 <> 'none'").fetchall())
+    assert offered["pothole"] == "realtime" and offered["illegal-building"] == "batch" and len(offered) > 20
+    assert one(demo, "SELECT count(*) FROM categories WHERE open311 <> 'none' AND class IN "
+                     "('disputes', 'emergencies', 'public_security', 'livelihood', 'property_management')") == 0
+    assert one(demo, "SELECT count(*) FROM categories WHERE open311_description AND open311 <> 'realtime'") == 0
+    assert one(demo, "SELECT count(*) FROM clients k JOIN people p ON p.tenant = k.tenant AND p.id = k.person_id "
+                     "AND p.subject = k.client_id") == one(demo, "SELECT count(*) FROM people WHERE 'client' = ANY (roles)")
+
+
 def test_the_policy_says_the_known_numbers(demo):
     """What a street sees that it may change: keys that exist, with the numbers that hold without it."""
     schema = one(demo, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%' ORDER BY oid DESC LIMIT 1")

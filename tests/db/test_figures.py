@@ -2,13 +2,12 @@
 
 import os
 import subprocess
-import uuid
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from support.contract import ROOT
-from support.machine import ROLES, Machine, at_source, done, registered, tickets_for, whistled, worked
-from support.world import LOCAL, PEOPLE
+from support.machine import ROLES, at_source, done, registered, tickets_for, whistled, worked
+from support.world import PEOPLE
 
 ALL = {"area": None, "organisation": None, "category": None, "level": None}
 
@@ -32,73 +31,7 @@ def rates(m, first: date | None = None, past: date | None = None, **filters) -> 
 
 
 def plain(sums: list) -> list[tuple]:
-    return sorted((s["measure"], s["bucket"], int(s["cases"]), int(s["hits"]), int(s["ms"])) for s in sums)
-
-
-class Archive:
-    """Closed cases put straight into the tables: as many as a hand-computed table needs."""
-
-    def __init__(self, m):
-        self.m, self.position = m, 0
-
-    def case(self, due: datetime, closed: datetime | None, late: bool = False, **more) -> str:
-        case_id = str(uuid.uuid4())
-        row = {
-            "tenant": self.m.tenant, "id": case_id, "number": case_id, "state": "closed" if closed else "handling",
-            "kind": "problem", "category": "litter", "description": "d", "source": "phone", "created_role": "dispatcher",
-            "policy_version": 1, "received_at": due - timedelta(minutes=30), "round_started_at": due - timedelta(minutes=30),
-            "resolve_due_at": due, "resolved_at": closed, "closed_at": closed, "state_at": due, "updated_at": due} | more
-        self.m.cursor.execute(
-            f"INSERT INTO cases ({', '.join(row)}) VALUES ({', '.join(['%s'] * len(row))})", list(row.values()))
-        if late:
-            self.m.cursor.execute(
-                "INSERT INTO breaches (tenant, case_id, subject, clock, run, round, due, breached_at)"
-                " VALUES (%s, %s, %s, 'resolve', 1, 1, %s, %s)", (self.m.tenant, case_id, case_id, due, due))
-        self.position += 1
-        self.m.cursor.execute("INSERT INTO case_feed VALUES (%s, %s, %s)", (self.m.tenant, case_id, self.position))
-        self.m.cursor.execute(
-            "INSERT INTO feed_positions VALUES (%s, %s) ON CONFLICT (tenant) DO UPDATE SET last_position = excluded.last_position",
-            (self.m.tenant, self.position))
-        return case_id
-
-
-@pytest.fixture
-def archive(db, owner_url):
-    m = Machine(db, owner_url)
-    yield Archive(m)
-    # These cases have no events: the auditor of the whole run must not see them.
-    for table in ("breaches", "case_feed", "cases", "figures", "case_figures", "figure_progress", "feed_positions"):
-        db.execute(f"DELETE FROM {table} WHERE tenant = %s", (m.tenant,))
-
-
-def test_tianmen_2016_12(archive):
-    """天门 2016-12: 972 due, 911 closed = 93.72 %, 737 on time = 75.82 %."""
-    m, first, past = archive.m, datetime(2016, 12, 1, tzinfo=LOCAL), datetime(2017, 1, 1, tzinfo=LOCAL)
-    second = timedelta(seconds=1)
-    for n in range(972):
-        due = first if n == 0 else past - second if n == 1 else first + timedelta(minutes=44 * n)
-        if n < 911:
-            archive.case(due, past - second if n % 7 == 0 else min(due, past - second), late=n >= 737)
-        elif n < 930:
-            archive.case(due, past if n % 2 else past + timedelta(days=3))
-        else:
-            archive.case(due, None)
-    archive.case(first - second, first, late=True)
-    archive.case(past, past)
-    for state in ("rejected", "merged", "voided"):
-        archive.case(first + second, None, state=state)
-    m.count()
-    december = rates(m, first.date(), past.date())
-    assert december["closed"] == (911, 972) and december["closed rate"] == 0.937243
-    assert december["on_time"] == (737, 972) and december["on_time rate"] == 0.75823
-    assert december["5341 ordinary"] == (930 - (911 - 737), 972), "solved on time though closed after the end"
-    # Twice the half is the whole, and a later end sees later closures.
-    half = date(2016, 12, 16)
-    parts = [rates(m, first.date(), half), rates(m, half, past.date())]
-    assert sum(p["closed"][1] for p in parts) == 972
-    assert rates(m, first.date(), date(2017, 1, 2))["closed"] == (911 + 10 + 1, 973)
-    assert rates(m, first.date(), date(2017, 2, 1))["closed"] == (930 + 1, 973)
-    assert m.miscounted() == []
+    return sorted((s["step"], int(s["n"]), int(s["ms"])) for s in sums)
 
 
 def test_nothing_has_no_rate(m):
@@ -162,9 +95,26 @@ def test_steps_are_exact_in_sum_and_near_in_rank(m):
 
 def test_buckets_are_at_most_five_per_cent_off(m):
     worst = m.one(
-        "SELECT max(abs(bucket_seconds(step_bucket(n)) * 1000 / n - 1)) AS off"
-        " FROM (SELECT (1.0007 ^ g)::bigint AS n FROM generate_series(1000, 30000) AS g) AS x WHERE n > 0")
-    assert worst["off"] <= 0.05
+        "SELECT max(abs(bucket_seconds(step_code(3, n)) * 1000 / n - 1)) AS off, min(step_code(3, n) / 512) AS step"
+        " FROM (SELECT (1.0007 ^ g)::bigint AS n FROM generate_series(1000, 40000) AS g) AS x WHERE n > 1")
+    assert worst["off"] <= 0.05 and worst["step"] == 3
+    nothing = m.one("SELECT step_code(13, 0) AS none, step_code(13, 1000000000000000) AS ages")
+    assert (nothing["none"], nothing["ages"] // 512) == (13 * 512, 13)
+
+
+@pytest.mark.parametrize("first,past,spans", [
+    ("2024-01-01", "2025-01-01", "year 1"), ("2024-01-01", "2024-02-01", "month 1"), ("2024-02-28", "2024-03-01", "day 2"),
+    ("2023-12-30", "2025-02-13", "day 2, year 1, month 1, ten 1, day 2"), ("2024-05-08", "2024-05-25", "day 3, ten 1, day 4"),
+    ("2024-05-21", "2024-06-01", "ten 1"), ("2024-05-31", "2024-06-01", "day 1"), ("2024-06-01", "2024-06-01", ""),
+    ("2024-03-11", "2024-12-21", "ten 2, month 8, ten 2"),
+])
+def test_a_period_is_put_together_from_whole_grains(m, first, past, spans):
+    found = m.all("SELECT * FROM figure_spans(%s::date, %s::date) AS s ORDER BY s.first", first, past)
+    sizes = {"day": lambda a, b: (b - a).days, "ten": lambda a, b: (b - a).days // 10 or 1, "year": lambda a, b: b.year - a.year,
+             "month": lambda a, b: (b.year - a.year) * 12 + b.month - a.month}
+    assert ", ".join(f"{s['grain']} {sizes[s['grain']](s['first'], s['past'])}" for s in found) == spans
+    edges = [first] + [str(s["past"]) for s in found]
+    assert [str(s["first"]) for s in found] == edges[:-1] and edges[-1] == past, "without a gap"
 
 
 def test_departments(m):
@@ -219,14 +169,91 @@ def test_upgrade_after_the_fact_stays_late(m):
 def test_a_second_round_leaves_the_first_as_it_was(m):
     case = rated(m, "no", 1)
     m.count()
-    before = rates(m)
-    assert before["5341 ordinary"] == (1, 1) and before["solve"] == (0, 1)
+    before, first = rates(m), m.clock.now.date()
+    assert before["5341 ordinary"] == (1, 1) and before["solve"] == (0, 1) and before["closed"] == (1, 1)
+    m.clock.forward(days=2)
     done(m.decide("supervisor", "approve", m.pending(case, "reopen"), handler=m.person("grid1")))
     m.count()
-    after = rates(m)
-    assert after["5341 ordinary"] == (1, 1) and after["5341 arrive"] == (1, 1)
-    assert after["solve"] == (0, 0), "no longer closed"
-    assert after["closed"] == (0, 1), "due again in three working days"
+    tomorrow = first + timedelta(days=1)
+    assert rates(m, first, tomorrow) == before, "a day that is over does not change"
+    later = rates(m, tomorrow, first + timedelta(days=30))
+    assert later["5341 ordinary"] == (0, 0) and later["5341 arrive"] == (0, 0) and later["whistle"] == (0, 0), "round 1 only"
+    assert later["closed"] == (0, 1) and later["solve"] == (0, 0), "due again in three working days"
+    m.clock.forward(hours=1)
+    done(m.case("grid1", "source_done", case, result="r", reply="p"))
+    m.clock.forward(hours=1)
+    done(m.case("grid2", "check", case, point=m.point, **{"pass": True}))
+    done(m.case("citizen", "rate", case, contacted=True, solved="yes", satisfied=5))
+    m.count()
+    assert rates(m, first, tomorrow) == before
+    later = rates(m, tomorrow, first + timedelta(days=30))
+    assert later["closed"] == later["on_time"] == (1, 1) and later["solve"] == (1, 1) and later["satisfy"] == (1, 1)
+    both = rates(m, first, first + timedelta(days=30))
+    assert both["closed"] == (2, 2) and both["solve"] == (1, 2)
+    steps = {s["step"]: s for s in asked(m, "stats_steps", tomorrow, first + timedelta(days=30))["steps"]}
+    assert (steps["resolve"]["sum_seconds"], steps["check"]["sum_seconds"], steps["close"]["sum_seconds"]) == (3600, 3600, 7200)
+    assert steps["accept"]["count"] == steps["arrive"]["count"] == 0, "of the first round"
+
+
+def test_a_run_of_a_ticket_keeps_what_it_counted_for(m):
+    case = whistled(m)
+    ticket = m.tickets(case)[0]
+    done(m.ticket("city", "sign", ticket))
+    until = (m.clock.now + timedelta(hours=6)).isoformat()
+    done(m.decide("leader", "approve", done(m.ask("city", "ticket", ticket, kind="delay", until=until))))
+    done(m.ticket("city", "report_in", ticket, point=m.point))
+    done(m.ticket("city", "start", ticket))
+    m.clock.forward(hours=1)
+    done(m.ticket("city", "submit", ticket, result="r", reply="p"))
+    m.clock.forward(minutes=10)
+    done(m.ticket("dispatcher", "approve", ticket, rating=5))
+    m.count()
+    first, tomorrow = m.clock.now.date(), m.clock.now.date() + timedelta(days=1)
+    before = {s["step"]: s for s in asked(m, "stats_steps", first, tomorrow)["steps"]}
+    assert (before["work"]["sum_seconds"], before["approve"]["sum_seconds"], before["sign"]["count"]) == (3600, 600, 1)
+    done(m.case("dispatcher", "feedback", case))
+    m.clock.forward(days=1)
+    done(m.case("grid2", "check", case, point=m.point, reason="no", rework_tickets=[{"ticket_id": str(ticket["id"])}], **{"pass": False}))
+    m.count()
+    assert rates(m, first, tomorrow)["delay"] == (1, 1) and rates(m, tomorrow)["delay"] == (0, 1), "the second run is not extended"
+    again = {s["step"]: s for s in asked(m, "stats_steps", first, tomorrow)["steps"]}
+    assert {k: v for k, v in again.items() if k in ("sign", "work", "approve")} == {
+        k: v for k, v in before.items() if k in ("sign", "work", "approve")}
+    m.clock.forward(minutes=30)
+    done(m.ticket("city", "submit", ticket, result="r", reply="p"))
+    done(m.ticket("dispatcher", "approve", ticket, rating=5, feedback={}))
+    m.count()
+    steps = {s["step"]: s for s in asked(m, "stats_steps", tomorrow, tomorrow + timedelta(days=1))["steps"]}
+    assert (steps["work"]["sum_seconds"], steps["work"]["count"], steps["sign"]["count"]) == (1800, 1, 0)
+
+
+def test_a_rejection_ends_the_round_that_it_meets(m):
+    """Objected to, the case comes back: its first round counts for 5341 only with what was due before the rejection."""
+    early, late = done(m.create(category="litter")), done(m.create(category="litter"))
+    m.clock.forward(minutes=10)
+    done(m.case("dispatcher", "reject", early, code="not_ours", basis="b", reason="r"))
+    m.clock.forward(minutes=30)
+    done(m.case("dispatcher", "reject", late, code="not_ours", basis="b", reason="r"))
+    m.count()
+    assert rates(m)["whistle"] == rates(m)["5341 ordinary"] == (0, 0)
+    m.clock.forward(hours=1)
+    for case in (early, late):
+        done(m.case("citizen", "object", case, reason="r"))
+    m.count()
+    found = rates(m)
+    assert found["whistle"] == (0, 2) and found["5341 ordinary"] == (0, 1) and found["5341 arrive"] == (0, 2)
+    assert found["closed"] == (0, 2), "the due of the new round; a round that was rejected is none that should be closed"
+
+
+def test_submitted_before_the_five_minutes_are_over(m):
+    """Whoever has solved it without coming before somebody had to come has ended that clock: neither met nor missed."""
+    case = at_source(m)
+    m.count()
+    assert rates(m)["5341 arrive"] == (0, 0)
+    m.clock.forward(hours=1)
+    done(m.case("grid2", "check", case, reason="no", point=m.point, **{"pass": False}))
+    m.count()
+    assert rates(m)["5341 arrive"] == (0, 1), "refused later, it is breached"
 
 
 def test_excluded_with_reason(m):
@@ -253,7 +280,7 @@ def test_excluded_with_reason(m):
     start = m.clock.now.date()
     m.tick(days=8)
     m.count()
-    rows = m.all("SELECT case_id, excluded FROM case_figures WHERE tenant = %s AND excluded IS NOT NULL", m.tenant)
+    rows = m.all("SELECT case_id, excluded FROM round_figures WHERE tenant = %s AND excluded IS NOT NULL", m.tenant)
     assert {row["case_id"]: row["excluded"] for row in rows} == reasons
     found = rates(m, start, start + timedelta(days=9))
     assert found["response"] == (0, 0) and found["response rate"] is None
@@ -261,37 +288,82 @@ def test_excluded_with_reason(m):
 
 
 def test_roll_ups_equal_the_rows_for_every_filter(m):
+    """What one filter reads from sums, a recomputation finds in the rows; and periods of all shapes fit together."""
     rated(m)
     case = whistled(m, "city", "water")
     worked(m, "city", m.tickets(case)[0])
     done(m.create("grid3", at="CA-01", category="advice", source="patrol"))
+    done(m.create(at=None, address="somewhere"))
     m.tick(days=40)
     rated(m, "no", 1)
+    m.tick(days=9)
     m.count()
-    first = m.clock.now.date() - timedelta(days=45)
-    for areas in (None, ["ST"], ["XF-01", "CA"]):
-        for kind, value in ((None, None), ("organisations", ["city"]), ("categories", ["litter", "advice"])):
-            for length in (1, 44, 46, 120):
-                if areas and kind:
-                    continue
-                f = {"areas": areas, "organisations": None, "categories": None} | ({kind: value} if kind else {})
-                row = "ROW(%s::date, %s::date, %s::text[], %s::text[], %s::text[], NULL)::figure_filter"
-                values = (first, first + timedelta(days=length), f["areas"], f["organisations"], f["categories"])
-                for measures, rolled in (("figure_rates()", "summed_rates"), ("figure_steps()", "summed_steps")):
-                    by_rows = m.all(f"SELECT * FROM summed_rows(%s, {row}, {measures})", m.tenant, *values)
-                    by_sums = m.all(
-                        f"SELECT measure, bucket, sum(cases) AS cases, sum(hits) AS hits, sum(ms) AS ms"
-                        f" FROM {rolled}(%s, {row}) GROUP BY 1, 2 HAVING sum(cases) > 0", m.tenant, *values)
-                    assert plain(by_rows) == plain(by_sums)
+    first = m.clock.now.date() - timedelta(days=55)
+    names = ("areas", "organisations", "categories", "levels")
+    filters = [{}, {"areas": ["XF-01"]}, {"areas": ["ST", "XF", "CA", "XF-01", "XF-02"]}, {"organisations": ["city"]},
+               {"categories": ["litter", "advice"]}, {"levels": ["ordinary"]}, {"areas": ["XF-01"], "categories": ["litter"]},
+               {"areas": ["ST", "XF", "CA", "XF-01", "XF-02"], "organisations": ["city", "water"]}]
+    for f in filters:
+        for start, length in ((0, 1), (0, 44), (3, 46), (0, 120), (9, 31), (20, 400)):
+            period = (first + timedelta(days=start), first + timedelta(days=start + length))
+            row = "ROW(%s::date, %s::date, %s::text[], %s::text[], %s::text[], %s::text[])::figure_filter"
+            values = (*period, *(f.get(name) for name in names))
+            by_rows = m.all(f"SELECT * FROM steps_by_rows(%s, {row})", m.tenant, *values)
+            by_sums = m.all(f"SELECT step, sum(n) AS n, sum(ms) AS ms FROM steps_summed(%s, {row}) GROUP BY 1 HAVING sum(n) > 0",
+                            m.tenant, *values)
+            assert plain(by_rows) == plain(by_sums), (f, period)
+            sums = m.one(f"SELECT figures_summed(%s, {row}) AS s", m.tenant, *values)["s"]
+            assert {name: n or 0 for name, n in sums.items()} == by_hand(m, f, period), (f, period)
+
+
+def by_hand(m, f: dict, period) -> dict:
+    """The sums of a period from the rows one by one, as the contract words them."""
+    def fits(row):
+        return (row["counts"] and ("areas" not in f or row["area"] in f["areas"])
+                and all(row[column] in f[name] for name, column in (("organisations", "organisation"), ("categories", "category"),
+                                                                     ("levels", "level")) if name in f))
+
+    first, past = period
+    found = {c["c"]: 0 for c in m.all("SELECT unnest(figure_columns('all')) AS c")}
+
+    def add(day, name: str, n: int = 1):
+        if day and first <= day < past:
+            found[name] += n
+
+    for r in filter(fits, m.all("SELECT * FROM round_figures WHERE tenant = %s", m.tenant)):
+        rest = "" if r["residents"] else "_rest"
+        for name, met in (("arrive", "arrive_met"), ("plan", "plan_met")):
+            add(r[f"{name}_due_on"], name + rest)
+            add(r[f"{name}_due_on"], f"{name}{rest}_met", int(r[met]))
+        if r["level"] != "major":
+            add(r["resolve_due_on"], r["level"] + rest)
+            add(r["resolve_due_on"], f"{r['level']}{rest}_met", int(r["resolve_met"]))
+        add(r["received_on"], "received")
+        add(r["received_on"], "whistled", int(r["whistled"]))
+        add(r["due_on"], "due")
+        if r["closed_on"] and r["closed_on"] < past:
+            add(r["due_on"], "due_closed")
+            add(r["due_on"], "due_on_time", int(r["on_time"]))
+        for name, n in (("closed", 1), ("at_source", int(r["at_source"])), ("reworked", int(r["reworked"])), ("reached", r["reached"]),
+                        ("contacted", r["contacted"]), ("solved", r["solved"]),
+                        *((f"satisfied_{i + 1}", n) for i, n in enumerate(r["satisfied"]))):
+            add(r["closed_on"], name, n)
+    for t in filter(fits, m.all("SELECT * FROM run_figures WHERE tenant = %s", m.tenant)):
+        for day, name, met, hit in (("issued_on", "issued", "returned", "returned"), ("due_on", "finish", "extended", "extended"),
+                                    ("contact_due_on", "contact", "contact_met", "contact_met")):
+            add(t[day], name)
+            add(t[day], hit, int(t[met]))
+    return found
 
 
 def test_the_check_finds_what_is_wrong_and_the_rebuild_mends_it(m):
     case = rated(m)
     m.count()
     assert m.miscounted() == []
-    m.cursor.execute("UPDATE figures SET hits = hits + 1 WHERE tenant = %s AND cut = 'all' AND measure = 'on_time'", (m.tenant,))
-    m.cursor.execute("UPDATE case_figures SET level = 'major' WHERE tenant = %s AND case_id = %s", (m.tenant, case["id"]))
-    assert {d["object"] for d in m.miscounted()} == {"case", "figure"}
+    m.cursor.execute("UPDATE figure_sums SET due_closed = due_closed + 1 WHERE tenant = %s AND cut = 'all' AND due_closed > 0", (m.tenant,))
+    m.cursor.execute("UPDATE round_figures SET level = 'major' WHERE tenant = %s AND case_id = %s", (m.tenant, case["id"]))
+    m.cursor.execute("UPDATE figure_steps SET counts[1] = counts[1] + 1 WHERE tenant = %s AND cut = 'category' AND grain = 'year'", (m.tenant,))
+    assert {d["object"] for d in m.miscounted()} == {"round", "figure", "steps"}
     assert m.one("SELECT stats_rebuild(%s) AS n", m.tenant)["n"] == 1
     assert m.miscounted() == []
 
@@ -315,7 +387,7 @@ def test_the_operators_command(m, owner_url):
     done(m.create())
     m.count()
     assert run().returncode == 0, run().stderr
-    m.cursor.execute("UPDATE figures SET cases = cases + 1 WHERE tenant = %s AND cut = 'area'", (m.tenant,))
+    m.cursor.execute("UPDATE figure_sums SET received = received + 1 WHERE tenant = %s AND cut = 'area'", (m.tenant,))
     wrong = run()
     assert wrong.returncode != 0 and "area/XF-01" in wrong.stdout and "--rebuild" in wrong.stderr
     mended = run("--rebuild")

@@ -26,12 +26,18 @@ def put_case(connection, dice: random.Random, at) -> None:
     reporters = [uuid.UUID(ID[r]) for r in dice.sample(["citizen", "citizen2"], dice.choice([0, 0, 1, 2]))]
     seeing = dice.sample(["city", "water"], dice.choice([0, 0, 1, 2]))
     somebody = lambda share: uuid.UUID(dice.choice(list(ID.values()))) if dice.random() < share else None  # noqa: E731
+    workers = [w for w in [somebody(0.2)] if w]
+    # Who acted as a citizen is a reporter.
+    role, creator = dice.choice(["citizen", "window_clerk", "dispatcher"]), somebody(0.3)
+    if role == "citizen":
+        creator = next(iter(reporters), None)
     put(connection, "cases", tenant=TENANT, id=case, number=str(case)[:8], state=dice.choice(STATES), kind="problem",
         category="litter", description="d", source="phone", area=area, community=area and area[:2],
-        created_by=somebody(0.3), created_role=dice.choice(["citizen", "window_clerk", "dispatcher"]),
-        created_org=dice.choice(["xf", "office"]), reporters=reporters, handler=somebody(0.2),
-        workers=[w for w in [somebody(0.2)] if w], organisations=seeing, policy_version=1, received_at=at,
+        created_by=creator, created_role=role, created_org=dice.choice(["xf", "office"]), reporters=reporters, handler=somebody(0.2),
+        workers=workers, organisations=seeing, policy_version=1, received_at=at,
         round_started_at=at, state_at=at, updated_at=at)
+    for worker in workers:
+        put(connection, "case_workers", tenant=TENANT, person_id=worker, received_at=at, case_id=case)
     for n, reporter in enumerate(reporters, start=1):
         put(connection, "case_reporters", tenant=TENANT, case_id=case, n=n, person_id=reporter, at=at)
     put(connection, "whistles", tenant=TENANT, id=case, case_id=case, kind="everyday", round=1, blown_at=at,
@@ -60,8 +66,8 @@ def crowd(owner_url, request):
 
 
 LISTED = """
-    SELECT unnest((l).ids) FROM (SELECT {kind}_list(%(tenant)s, %(subject)s, %(roles)s, %(all)s, NULL, %(areas)s::text[], NULL, NULL,
-        '{sort}', NULL, 100000, NULL, NULL) AS l) AS x"""
+    SELECT unnest(l.ids) FROM me(%(tenant)s, %(subject)s, %(roles)s, %(all)s, NULL, %(areas)s::text[]) AS m
+    CROSS JOIN LATERAL {kind}_list(m, NULL, NULL, '{sort}', NULL, 100000, NULL, clock_timestamp()) AS l"""
 ME = "(SELECT me(%(tenant)s, %(subject)s, %(roles)s, %(all)s, NULL, %(areas)s::text[]) AS me) AS m"
 RULES = {
     "case": f"SELECT c.id FROM cases c, {ME} WHERE c.tenant = %(tenant)s AND case_in_sight(m.me, c)",

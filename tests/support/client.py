@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from urllib.parse import urlencode
 
 import requests
 
@@ -13,7 +14,8 @@ class Reply:
         self.status = response.status_code
         self.headers = response.headers
         self.content = response.content
-        is_json = "json" in response.headers.get("Content-Type", "") and response.content
+        kind = response.headers.get("Content-Type", "")
+        is_json = "json" in kind and "ndjson" not in kind and response.content
         self.json = json.loads(response.content) if is_json else None
 
     def __getitem__(self, name):
@@ -66,6 +68,13 @@ class Client:
         headers = {k.replace("_", "-"): v for k, v in headers.items()}
         return self.request("POST", path, {} if body is None else body,
                             {"If-Match": etag, "Idempotency-Key": key} | headers)
+
+    def form(self, path: str, fields, key: str | None = None, **headers) -> Reply:
+        """A form: pairs, or a mapping whose lists are repeated fields."""
+        pairs = fields.items() if isinstance(fields, dict) else fields
+        data = urlencode([(name, one) for name, value in pairs for one in (value if isinstance(value, list) else [value])])
+        sent = {"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": key} | headers
+        return self.request("POST", path, headers=sent, data=data.encode())
 
     def patch(self, path: str, body, etag: str | None = None) -> Reply:
         return self.request("PATCH", path, body, {"If-Match": etag})

@@ -34,7 +34,8 @@ def unprivileged() -> list[str]:
 class Postgres:
     """A cluster with the roles that the service needs: `whistled_owner` migrates, `whistled` serves."""
 
-    def __init__(self, durable: bool = False):
+    def __init__(self, durable: bool = False, settings: dict[str, str] | None = None):
+        self.settings = settings or {}
         self.folder = Path(tempfile.mkdtemp(prefix="whistled-pg-"))
         atexit.register(self.remove)
         self.data = self.folder / "data"
@@ -59,7 +60,7 @@ class Postgres:
             "unix_socket_directories": str(self.folder),
             "max_connections": "100",
             "fsync": "on" if self.durable else "off",
-        }
+        } | self.settings
         command = unprivileged() + [str(binaries() / "postgres"), "-D", str(self.data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]

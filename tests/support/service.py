@@ -49,6 +49,9 @@ class Service:
             "WHISTLED_ATTACHMENTS_DIR": str(self.folder / "attachments"),
             "WHISTLED_TEST_CLOCK": "1",
             "WHISTLED_CITIZEN_RATE": "0",
+            "WHISTLED_CLIENT_RATE": "0",
+            "WHISTLED_PUBLIC_RATE": "0",
+            "WHISTLED_FAILURE_BURST": "0",
             "WHISTLED_WORKERS": "2",
         } | {f"WHISTLED_{name.upper()}": str(value) for name, value in settings.items()}
         self.process: subprocess.Popen | None = None
@@ -78,6 +81,9 @@ class Service:
             return requests.get(f"{self.base}/readyz", timeout=5).status_code == 200
         except requests.RequestException:
             return False
+
+    def metrics(self) -> str:
+        return requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).text
 
     def log_text(self) -> str:
         return (self.folder / "log").read_text(errors="replace")

@@ -4,14 +4,10 @@ By default on a service of its own. WHISTLED_TOUR_TOKENS names the tokens.env of
 
 import os
 import re
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 from support.contract import ROOT
-from support.postgres import Postgres
-from support.service import Service
 
 READMES = ("README.md", "README.zh-CN.md")
 # Between blocks, so that a failure names the block and each must leave the shell usable for the next.
@@ -29,49 +25,6 @@ def test_both_tell_the_same_tour():
     """The words differ, the commands do not; comments are words."""
     plain = [[re.sub(r"\s*# .*", "", block) for block in blocks(name)] for name in READMES]
     assert plain[0] == plain[1]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with var/tokens.env, as script/server leaves it."""
-    folder = tmp_path_factory.mktemp("tour")
-    (folder / "var").mkdir()
-    running = os.environ.get("WHISTLED_TOUR_TOKENS")
-    if running:
-        shutil.copy(running, folder / "var" / "tokens.env")
-        yield folder
-        return
-    postgres = Postgres()
-    postgres.start()
-    try:
-        postgres.create_database("main")
-        service = demonstration(postgres)
-        try:
-            (folder / "var" / "tokens.env").write_text(tokens(service))
-            yield folder
-        finally:
-            assert service.stop() == 0, service.log_text()[-4000:]
-    finally:
-        postgres.remove()
-
-
-def demonstration(postgres: Postgres) -> Service:
-    service = Service(postgres, "main", test_clock=0)
-    key = Path(service.environment["WHISTLED_KEY_DIR"]) / "demo.hs256"
-    key.write_bytes(b"the secret of the tour alone, long enough")
-    key.chmod(0o600)
-    assert service.run("migrate").returncode == 0
-    subprocess.run([str(ROOT / "script" / "demo")], env=service.environ(), check=True, timeout=120)
-    return service.start()
-
-
-def tokens(service: Service) -> str:
-    from support.service import BINARY
-
-    done = subprocess.run([str(ROOT / "script" / "tokens")], env=service.environ() | {"WHISTLED": str(BINARY)},
-                          capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("name", READMES)

@@ -1,6 +1,7 @@
 /* test_config.c — defaults, environment, flags, and what is refused; passwords stay inside. */
 #include "unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,10 +147,28 @@ static void test_passwords_are_masked(void **state)
     assert_null(strstr(text, "******"));
 }
 
+static void test_webhooks(void **state)
+{
+    struct config config;
+
+    (void)state;
+    assert_int_equal(load_flags(&config, NULL, NULL), 0);
+    assert_string_equal(config.webhook_allow, "");
+    assert_string_equal(config.webhook_ports, "443,8443");
+    assert_int_equal(load_flags(&config, "--webhook-allow", "10.0.0.0/8,fd00::/8"), 0);
+    assert_int_equal(load_flags(&config, "--webhook-ports", "443,8000-8999"), 0);
+    assert_int_equal(load_flags(&config, "--webhook-allow", "intranet"), -EINVAL);
+    assert_int_equal(load_flags(&config, "--webhook-ports", ""), -EINVAL);
+    assert_int_equal(load_flags(&config, "--webhook-ports", "https"), -EINVAL);
+    assert_int_equal(load_flags(&config, "--webhook-parallel", "0"), 0);
+    assert_int_equal(load_flags(&config, "--webhook-timeout-ms", "1"), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_webhooks),
         cmocka_unit_test(test_flags_beat_environment),
         cmocka_unit_test(test_foreign_arguments_stay),
         cmocka_unit_test(test_refused),

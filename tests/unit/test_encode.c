@@ -13,6 +13,7 @@
 #include "encode_value.h"
 #include "pg_row.h"
 
+static const struct encoding nothing;
 static const struct schema string = {.types = JSON_KIND_STRING};
 static const struct schema uuid = {.types = JSON_KIND_STRING, .format = FORMAT_UUID};
 static const struct schema instant = {.types = JSON_KIND_STRING, .format = FORMAT_DATE_TIME};
@@ -91,7 +92,7 @@ static char *encode_with(const struct encode_node *nodes, const struct cell *cel
     assert_int_equal(binding_new(&operation, result, &binding, &text), 0);
     assert_int_equal(binding->version, VERSION);
     assert_int_equal(binding->code, -1);
-    *ret_r = encode_row(binding, result, 0, NULL, &out);
+    *ret_r = encode_row(binding, result, 0, &nothing, &out);
     buffer_add(&out, "", 1);
     binding_free(binding);
     PQclear(result);
@@ -165,7 +166,7 @@ static void other_types_than_at_start_are_refused(void **state)
     cells[TITLE].type = PG_INT4;
     after = pg_row(cells, N_CELLS, 1);
     assert_int_equal(binding_new(&operation, before, &binding, &text), 0);
-    assert_int_equal(encode_row(binding, after, 0, NULL, &out), -EINVAL);
+    assert_int_equal(encode_row(binding, after, 0, &nothing, &out), -EINVAL);
     buffer_free(&out);
     binding_free(binding);
     PQclear(before);

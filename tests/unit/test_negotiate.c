@@ -36,6 +36,31 @@ static void test_accept(void **state)
         assert_int_equal(negotiate_accepts(cases[i].accept, "application", "json"), cases[i].fine);
 }
 
+static void test_best(void **state)
+{
+    static const struct media media[] = {{"text", "csv"}, {"application", "x-ndjson"}};
+    static const struct {
+        const char *accept;
+        int best;
+    } cases[] = {
+        {NULL, 0},
+        {"", 0},
+        {"*/*", 0},
+        {"text/csv", 0},
+        {"application/x-ndjson", 1},
+        {"text/csv, application/x-ndjson", 0},
+        {"text/csv;q=0.5, application/x-ndjson;q=0.6", 1},
+        {"*/*;q=0.1, application/*", 1},
+        {"text/csv;q=0, */*", 1},
+        {"application/json", -1},
+        {"text/*;q=0", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(negotiate_best(cases[i].accept, media, 2), cases[i].best);
+}
+
 static void test_language(void **state)
 {
     static const struct {
@@ -149,9 +174,9 @@ static void test_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accept),   cmocka_unit_test(test_language),     cmocka_unit_test(test_gzip),
-        cmocka_unit_test(test_wait),     cmocka_unit_test(test_content_type), cmocka_unit_test(test_none_match),
-        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_accept),     cmocka_unit_test(test_best),     cmocka_unit_test(test_language),
+        cmocka_unit_test(test_gzip),       cmocka_unit_test(test_wait),     cmocka_unit_test(test_content_type),
+        cmocka_unit_test(test_none_match), cmocka_unit_test(test_versions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

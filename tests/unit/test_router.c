@@ -13,6 +13,8 @@ static const struct operation operations[] = {
     {.id = "cases.accept", .method = "POST", .path = "/v1/cases/{case_id}/accept"},
     {.id = "cases.ticket", .method = "GET", .path = "/v1/cases/{case_id}/tickets/{ticket_id}"},
     {.id = "livez", .method = "GET", .path = "/livez"},
+    {.id = "services.list", .method = "GET", .path = "/v2/services.{format}"},
+    {.id = "services.get", .method = "GET", .path = "/v2/services/{code}.{format}"},
 };
 
 struct fixture {
@@ -33,8 +35,8 @@ static struct found find(const struct fixture *fixture, const char *method, cons
     struct target target;
 
     assert_null(guard_target(fixture->arena, path, &target));
-    found.route = router_find(fixture->router, method, target.segments, target.n_segments, &found.operation,
-                              &found.allow, found.values);
+    found.route = router_find(fixture->router, fixture->arena, method, target.segments, target.n_segments,
+                              &found.operation, &found.allow, found.values);
     return found;
 }
 
@@ -87,10 +89,40 @@ static void test_values_in_path_order(void **state)
     assert_string_equal(found.values[1], "t-1");
 }
 
+static void test_suffix(void **state)
+{
+    struct found found = find(*state, "GET", "/v2/services.xml");
+
+    assert_string_equal(found.operation->id, "services.list");
+    assert_string_equal(found.values[0], "xml");
+    found = find(*state, "HEAD", "/v2/services/a.b.json");
+    assert_string_equal(found.operation->id, "services.get");
+    assert_string_equal(found.values[0], "a.b");
+    assert_string_equal(found.values[1], "json");
+    assert_string_equal(find(*state, "PUT", "/v2/services.json").allow, "GET, HEAD, OPTIONS");
+    /* A dot elsewhere is a letter like others. */
+    assert_string_equal(find(*state, "GET", "/v1/cases/1.json").operation->id, "cases.get");
+}
+
 static void test_no_such_path(void **state)
 {
-    static const char *const paths[] = {"/",         "/v1",           "/v1/",     "/v1/cases/", "/v1/cases/1/",
-                                        "/V1/cases", "/v1/cases/1/x", "/livez/x", "/v1/casesx", "/livez%2f"};
+    static const char *const paths[] = {"/",
+                                        "/v1",
+                                        "/v1/",
+                                        "/v1/cases/",
+                                        "/v1/cases/1/",
+                                        "/V1/cases",
+                                        "/v1/cases/1/x",
+                                        "/livez/x",
+                                        "/v1/casesx",
+                                        "/livez%2f",
+                                        "/v2/services",
+                                        "/v2/services.",
+                                        "/v2/.json",
+                                        "/v2/services/.json",
+                                        "/v2/services/a",
+                                        "/v2/services/a.",
+                                        "/livez.json"};
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         assert_int_equal(find(*state, "GET", paths[i]).route, ROUTE_NO_PATH);
@@ -112,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_values_in_path_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_suffix, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_such_path, setup, teardown),
         cmocka_unit_test_setup_teardown(test_allow, setup, teardown),
     };

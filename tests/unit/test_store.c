@@ -37,6 +37,13 @@ static int stop(void **state)
     return system(command);
 }
 
+static int begin(struct store_file *file, const char *place, const char *tenant, const char *id)
+{
+    int r = store_begin(file, place, id);
+
+    return r ? r : store_place(file, place, tenant, id);
+}
+
 static bool exists(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -50,7 +57,7 @@ static void test_kept(void **state)
     char path[STORE_PATH];
 
     (void)state;
-    assert_int_equal(store_begin(&file, folder, "maoshan", "id-1"), 0);
+    assert_int_equal(begin(&file, folder, "maoshan", "id-1"), 0);
     assert_int_equal(store_write(&file, "abc", 3), 0);
     assert_int_equal(store_patch(&file, 1, "B", 1), 0);
     assert_true(exists(file.temporary));
@@ -66,7 +73,7 @@ static void test_kept(void **state)
     store_remove(&file);
     assert_false(exists(path));
     /* Larger than the buffer, and around its end. */
-    assert_int_equal(store_begin(&file, folder, "maoshan", "id-2"), 0);
+    assert_int_equal(begin(&file, folder, "maoshan", "id-2"), 0);
     assert_int_equal(store_write(&file, piece, 20000), 0);
     assert_int_equal(store_write(&file, piece, 20000), 0);
     assert_int_equal(store_write(&file, piece, 50000), 0);
@@ -82,8 +89,8 @@ static void test_not_kept(void **state)
     static struct store_file file, second;
 
     (void)state;
-    assert_int_equal(store_begin(&file, folder, "maoshan", "id-1"), 0);
-    assert_int_equal(store_begin(&second, folder, "maoshan", "id-1"), -EEXIST);
+    assert_int_equal(begin(&file, folder, "maoshan", "id-1"), 0);
+    assert_int_equal(begin(&second, folder, "maoshan", "id-1"), -EEXIST);
     store_end(&second);
     assert_true(exists(file.temporary)); /* it is the first one's */
     store_end(&file);
@@ -143,7 +150,7 @@ static void test_bad_folders(void **state)
     free(text);
     assert_int_not_equal(store_prepare("/dev/null", &text), 0);
     free(text);
-    assert_int_equal(store_begin(&file, "/nowhere", "t", "id"), -ENOENT);
+    assert_int_equal(begin(&file, "/nowhere", "t", "id"), -ENOENT);
     store_end(&file);
 }
 

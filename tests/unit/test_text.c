@@ -64,7 +64,7 @@ static void test_tokens_and_trim(void **state)
 
 static void test_rate(void **state)
 {
-    struct rates *rates = rates_new(2), *open = rates_new(0);
+    struct rates *rates = rates_new(2, 2), *open = rates_new(0, 0);
 
     (void)state;
     assert_true(rates_take(rates, "t", "a", 1000));

@@ -38,8 +38,20 @@ static const struct property properties[] = {
     {.name = "real", .schema = &real},      {.name = "whole", .schema = &whole},
     {.name = "yes", .schema = &yes_or_no},
 };
-static const struct schema body = {
-    .types = JSON_KIND_OBJECT, .properties = properties, .n_properties = 11, .min_properties = 1};
+static const char *const with_yes[] = {"colour", "real"};
+static const char *const without_yes[] = {"names"};
+static const char *const with_orange[] = {"whole"};
+static const struct condition conditions[] = {
+    {.property = "yes", .value = "true", .required = with_yes, .n_required = 2},
+    {.property = "yes", .value = "false", .required = without_yes, .n_required = 1},
+    {.property = "colour", .value = "orange", .is_text = true, .required = with_orange, .n_required = 1},
+};
+static const struct schema body = {.types = JSON_KIND_OBJECT,
+                                   .properties = properties,
+                                   .n_properties = 11,
+                                   .conditions = conditions,
+                                   .n_conditions = 3,
+                                   .min_properties = 1};
 
 static int parse(const char *text, json_t **ret_value, const char **reterr_code)
 {
@@ -114,6 +126,20 @@ static void test_each_fault(void **state)
     expect("{\"name\":\"ab\",\"names\":[]}", "/names too_few_items;");
     expect("{\"name\":\"ab\",\"names\":[\"ab\",\"ac\",\"ad\",\"ae\"]}", "/names too_many_items;");
     expect("{\"name\":\"ab\",\"names\":[\"ab\",\"ab\"]}", "/names duplicate_items;");
+}
+
+static void test_what_a_value_requires(void **state)
+{
+    (void)state;
+
+    expect("{\"name\": \"ab\", \"yes\": true}", "/colour required;/real required;");
+    expect("{\"name\": \"ab\", \"yes\": true, \"colour\": \"blue\", \"real\": 1}", "");
+    expect("{\"name\": \"ab\", \"yes\": false}", "/names required;");
+    expect("{\"name\": \"ab\", \"colour\": \"orange\"}", "/whole required;");
+    expect("{\"name\": \"ab\", \"colour\": \"blue\"}", "");
+    /* A value of the wrong kind is a fault of its own and requires nothing. */
+    expect("{\"name\": \"ab\", \"yes\": \"true\"}", "/yes wrong_type;");
+    expect("{\"name\": \"ab\", \"yes\": null}", "/yes wrong_type;");
 }
 
 static void test_all_faults_at_once_with_escaped_pointers(void **state)
@@ -359,11 +385,28 @@ static void test_patterns(void **state)
     validate_stop();
 }
 
+static void test_w3c_date_times(void **state)
+{
+    static const char *const fit[] = {"2010-01-01T00:00:00Z", "2010-01-01T00:00Z", "2010-01-01T00:00+08:00",
+                                      "2010-01-01T00:00:00.5-11:30"};
+    static const char *const not [] = {"2010-01-01", "2010-01-01T00Z", "2010-01-01T00:00", "2010-01-01T00:00:00",
+                                       "2010-01-01T24:01Z"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof fit / sizeof *fit; i++)
+        expect_format(FORMAT_W3C, fit[i], true);
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+        expect_format(FORMAT_W3C, not [i], false);
+    expect_format(FORMAT_DATE_TIME, "2010-01-01T00:00Z", false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_w3c_date_times),
         cmocka_unit_test(test_what_is_fine),
         cmocka_unit_test(test_each_fault),
+        cmocka_unit_test(test_what_a_value_requires),
         cmocka_unit_test(test_all_faults_at_once_with_escaped_pointers),
         cmocka_unit_test(test_faults_are_bounded),
         cmocka_unit_test(test_integers),

@@ -140,13 +140,13 @@ INSERT INTO case_transitions (ordinal, action, variant, from_states, to_state, w
      '{system}', '{}', false, 'public',
      'The draw leaves this round unchecked: as a pass.'),
     (270, 'check', 'pass', '{checking}', '?',
-     '{supervisor:check,leader:check,community:check,grid_worker:check}', '{check_near}', true, 'public',
+     '{supervisor:check,leader:check,community:check,grid_worker:check}', '{check_near,rework_named}', true, 'public',
      'Evaluating, or closed unrated when no reporter can be asked.'),
     (280, 'check', 'fail', '{checking}', '?',
      '{supervisor:check,leader:check,community:check,grid_worker:check}', '{check_near,reason,rework_named,organisations_known}', true, 'public',
      'Back to where the work came from: handling, or source_handling with the same handler.'),
     (290, 'callback', '', '{evaluating}', '?',
-     '{supervisor}', '{rater_left,callback_answers}', true, 'staff',
+     '{supervisor}', '{rater_left,caller_apart,callback_answers}', true, 'staff',
      'Not reached counts a try; reached is a rating: closed.'),
     (300, 'rate', '', '{evaluating}', 'closed',
      '{citizen:reporter,dispatcher:reporter,grid_worker:reporter,community:reporter,window_clerk:reporter}',
@@ -173,7 +173,7 @@ INSERT INTO case_transitions (ordinal, action, variant, from_states, to_state, w
      '{system}', '{}', false, 'public',
      'By approval of its request; every ticket not ended is recalled.'),
     (370, 'comment', '', '{open}', '=',
-     '{dispatcher,leader,supervisor,community,grid_worker,window_clerk,department}', '{}', true, 'staff',
+     '{dispatcher,leader,supervisor,community,grid_worker,window_clerk,department,client:creator}', '{}', true, 'staff',
      'Public or internal.'),
     (380, 'urge', '', '{open}', '=',
      '{citizen:reporter,dispatcher:reporter,grid_worker:reporter,community:reporter,window_clerk:reporter}',
@@ -186,43 +186,3 @@ INSERT INTO case_transitions (ordinal, action, variant, from_states, to_state, w
      '{grid_worker:addressee,community:addressee,department:addressee,dispatcher:addressee,leader:addressee,window_clerk:addressee,supervisor:addressee}',
      '{supervision_open}', true, 'staff',
      'The addressee answers.');
-
--- One row for each state an action leads from: what the machine looks up.
-CREATE TABLE case_moves (
-    state text NOT NULL,
-    action text NOT NULL,
-    variant text NOT NULL,
-    to_state text NOT NULL,
-    who text[] NOT NULL,
-    guards text[] NOT NULL,
-    PRIMARY KEY (state, action, variant)
-);
-SELECT copy_everywhere('case_moves');
-COMMENT ON TABLE case_moves IS 'case_transitions with its groups of states spelt out.';
-
-INSERT INTO case_moves (state, action, variant, to_state, who, guards)
-SELECT s.state, t.action, CASE WHEN t.variant = 'late' THEN '' ELSE t.variant END, t.to_state, t.who, t.guards
-FROM case_transitions t
-JOIN case_states s ON s.state = ANY (t.from_states)
-    OR 'open' = ANY (t.from_states) AND s.open
-    OR 'working' = ANY (t.from_states) AND s.working
-    OR 'in_work' = ANY (t.from_states) AND s.in_work;
-
--- What may be offered in a state, and to whom: one row an action, whatever its variants.
-CREATE TABLE case_offers (
-    state text NOT NULL,
-    ordinal integer NOT NULL,
-    action text NOT NULL,
-    who text[] NOT NULL,
-    PRIMARY KEY (state, ordinal)
-);
-SELECT copy_everywhere('case_offers');
-COMMENT ON TABLE case_offers IS 'case_moves as allowed_actions needs them.';
-
-INSERT INTO case_offers (state, ordinal, action, who)
-SELECT m.state, min(t.ordinal), m.action, array_agg(DISTINCT w.who)
-FROM case_moves m
-JOIN case_transitions t ON t.action = m.action AND t.offered
-CROSS JOIN LATERAL unnest(m.who) AS w (who)
-WHERE w.who <> 'system'
-GROUP BY m.state, m.action;

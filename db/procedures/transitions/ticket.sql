@@ -98,22 +98,3 @@ INSERT INTO ticket_transitions (ordinal, action, variant, from_states, to_state,
     (220, 'reply_supervision', '', '{open}', '=',
      '{department:supervised}', '{supervision_open}', true,
      'The department answers.');
-
-CREATE TABLE ticket_moves (
-    state text NOT NULL,
-    action text NOT NULL,
-    variant text NOT NULL,
-    to_state text NOT NULL,
-    who text[] NOT NULL,
-    guards text[] NOT NULL,
-    offered boolean NOT NULL,
-    ordinal integer NOT NULL,
-    PRIMARY KEY (state, action, variant)
-);
-SELECT copy_everywhere('ticket_moves');
-COMMENT ON TABLE ticket_moves IS 'ticket_transitions with its groups of states spelt out.';
-
-INSERT INTO ticket_moves (state, action, variant, to_state, who, guards, offered, ordinal)
-SELECT s.state, t.action, t.variant, t.to_state, t.who, t.guards, t.offered, t.ordinal
-FROM ticket_transitions t
-JOIN ticket_states s ON s.state = ANY (t.from_states) OR 'open' = ANY (t.from_states) AND s.open;

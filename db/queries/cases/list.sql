@@ -1,55 +1,26 @@
 -- @tenant @actor @roles @op_roles @org @areas · @status @level @kind @category @area @source @mine @overdue @number
 -- @external_number @q @updated_after @sort · @cursor @limit @count @now
--- case_list says which; here is what each shows. OFFSET 0 keeps the planner from writing a composite out for each member.
-SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total AS _total,
-    c.id, c.number, c.version, c.state, s.step, c.kind, c.category AS category__code, y.name AS category__name,
-    c.title, c.description, c.level, c.registered_at IS NOT NULL AS registered, c.source,
-    ST_X(c.point) AS location__lon, ST_Y(c.point) AS location__lat,
-    CASE WHEN c.point IS NOT NULL THEN 'wgs84' END AS location__coord_sys,
-    CASE WHEN c.point IS NOT NULL THEN c.address END AS location__address, c.address,
-    c.area AS area__code, a.name AS area__name, c.community AS community__code, m.name AS community__name,
-    (r.shown).name AS reporter__name, (r.shown).phone AS reporter__phone, (r.shown).anonymous AS reporter__anonymous,
-    (r.shown).private AS reporter__private, (r.shown).contactable AS reporter__contactable,
-    c.tags, c.received_at, c.round,
-    (h.party).kind AS handler__kind, (h.party).id AS handler__id, (h.party).name AS handler__name,
-    c.arrive_due_at, c.arrived_at, c.resolve_due_at, c.resolved_at, c.plan_due_at, c.planned_at,
-    coalesce(c.overdue_at < l.now, false) AS overdue,
-    CASE WHEN c.overdue_at < l.now THEN case_overdue_clocks(c, l.now) ELSE '{}' END AS overdue_clocks,
-    c.rework_count, CASE WHEN c.state = 'evaluating' THEN c.callback_tries END AS callback_tries, c.updated_at, case_allowed_actions(l.me, c) AS allowed_actions
-FROM case_list(@tenant, @actor, @roles, @op_roles, @org, @areas,
-    ROW(@status, @level, @kind, @category, @area, @source, @mine, @overdue, @number, @external_number, @q,
-        NULL, NULL, NULL)::case_filter,
-    @updated_after, @sort, @cursor, @limit, @count, @now) AS l
-CROSS JOIN LATERAL unnest(l.ids, l.cursors) WITH ORDINALITY AS k (id, cursor, n)
-LEFT JOIN cases c ON c.tenant = @tenant AND c.id = k.id
-LEFT JOIN case_states s ON s.state = c.state
-LEFT JOIN categories y ON y.tenant = @tenant AND y.code = c.category
-LEFT JOIN areas a ON a.tenant = @tenant AND a.code = c.area
-LEFT JOIN areas m ON m.tenant = @tenant AND m.code = c.community
-LEFT JOIN organisations d ON d.tenant = @tenant AND d.code = c.lead_org
-LEFT JOIN people p ON p.tenant = @tenant AND p.id = c.handler
-LEFT JOIN organisations o ON o.tenant = @tenant AND o.code = p.organisation_code
-LEFT JOIN LATERAL (
-    SELECT own.* FROM case_reporters own
-    WHERE 'citizen' = ANY ((l.me).roles) AND own.tenant = @tenant AND own.case_id = c.id
-        AND own.person_id = (l.me).person_id
-    ORDER BY own.n LIMIT 1
-) AS own ON true
-CROSS JOIN LATERAL (
-    SELECT CASE
-        WHEN own.n IS NOT NULL
-            THEN ROW(own.name, own.phone, own.anonymous, own.private, own.contactable)::reporter_shown
-        WHEN has_reporter(c)
-            THEN reporter_masked(sees_reporter(l.me, c), c.reporter_name, c.reporter_phone, c.reporter_anonymous,
-                c.reporter_private, c.reporter_contactable) END AS shown
-    OFFSET 0
-) AS r
-CROSS JOIN LATERAL (
-    SELECT CASE
-        WHEN c.state NOT IN ('whistled', 'handling')
-            THEN staff_party(l.me, p.id, p.name, p.roles[1], p.organisation_code, o.name)
-        WHEN c.lead_org IS NOT NULL THEN ROW('organisation', c.lead_org, coalesce(d.name, c.lead_org))::party
-        END AS party
-    OFFSET 0
-) AS h
-ORDER BY k.n;
+-- case_list says which; of what a case shows, a list shows less, and what it leaves out is not worked out.
+SELECT v._code, v._item, v._cursor, v._total, v._names, v._masked,
+    v.id, v.number, v.version, v.state, v.step, v.kind, v.category__code, v.title, v.description,
+    v.level, v.registered, v.source, v.location__lon, v.location__lat, v.location__coord_sys, v.location__address,
+    v.address, v.area__code, v.community__code, v.reporter__name, v.reporter__phone,
+    v.reporter__anonymous, v.reporter__private, v.reporter__contactable, v.tags, v.received_at, v.round,
+    v.handler__kind, v.handler__id, v.arrive_due_at, v.arrived_at, v.resolve_due_at, v.resolved_at,
+    v.plan_due_at, v.planned_at, v.overdue, v.overdue_clocks, v.rework_count, v.callback_tries, v.updated_at,
+    v.allowed_actions
+FROM (
+    SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total AS _total, k.n AS place,
+        m.names_version AS _names, masks_staff(m) AS _masked,
+\ir ../../parts/case_columns.sql
+    FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
+    CROSS JOIN (SELECT coalesce(@now, statement_timestamp()) AS now OFFSET 0) AS n
+    CROSS JOIN LATERAL case_list(m,
+        ROW(@status, @level, @kind, @category, @area, @source, @mine, @overdue, @number, @external_number, @q,
+            NULL, NULL, NULL)::case_filter,
+        @updated_after, @sort, @cursor, @limit, @count, n.now) AS l
+    CROSS JOIN LATERAL unnest(l.ids, l.cursors) WITH ORDINALITY AS k (id, cursor, n)
+    LEFT JOIN cases c ON c.tenant = @tenant AND c.id = k.id
+\ir ../../parts/case_tables.sql
+) AS v
+ORDER BY v.place;

@@ -4,4 +4,5 @@ FROM admin_act(@tenant, @actor, @roles, @op_roles, @org, @areas, 'category', @ac
     @idempotency_key, @fingerprint, @if_match, @now, @body) AS r
 CROSS JOIN LATERAL jsonb_to_record(coalesce(r.document, '{}')) AS d (
     code text, class text, zh text, en text, lead_organisation text, on_scene boolean, photo_required boolean,
-    default_level text, joint_method text, questions json, ordinal integer, active boolean);
+    default_level text, joint_method text, questions json, ordinal integer, open311 text,
+    open311_description boolean, active boolean);

@@ -1,4 +1,4 @@
--- @tenant @actor @roles @op_roles @org @areas · @id @idempotency_key @fingerprint @now @body
+-- @tenant @actor @roles @op_roles @org @areas · @request_id @id @idempotency_key @fingerprint @now @body
 SELECT r._code, r._pointer, r._detail, r._version, r._location, r._replayed, (r.shown).*
 FROM warning_create(@tenant, @actor, @roles, @op_roles, @org, @areas,
-    @id, @idempotency_key, @fingerprint, @now, @body) AS r;
+    @request_id, @id, @idempotency_key, @fingerprint, @now, @body) AS r;

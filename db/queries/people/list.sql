@@ -2,7 +2,7 @@
 WITH me AS MATERIALIZED (SELECT m.* FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m),
 found AS NOT MATERIALIZED (
     SELECT p AS person FROM people p
-    WHERE p.tenant = @tenant AND p.active = coalesce(@active, true) AND NOT p.roles <@ '{citizen,client}'
+    WHERE p.tenant = @tenant AND p.active = coalesce(@active, true) AND NOT p.roles <@ '{citizen}' AND NOT 'client' = ANY (p.roles)
         AND (@role IS NULL OR p.roles && @role) AND (@organisation IS NULL OR p.organisation_code = ANY (@organisation))
         AND (@area IS NULL OR EXISTS (
             SELECT FROM areas a

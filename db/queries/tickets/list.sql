@@ -1,47 +1,32 @@
 -- @tenant @actor @roles @op_roles @org @areas · @status @case @organisation @kind @role @mine @overdue @number
 -- @updated_after @sort · @cursor @limit @count @now
--- ticket_list says which; here is what each shows. OFFSET 0 keeps the planner from writing a composite out for each member.
-SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total AS _total,
-    t.id, c.number || '-' || t.n AS number, t.version, t.case_id, c.number AS case_number, t.kind, t.role,
-    t.organisation AS organisation__code, coalesce(g.name, t.organisation) AS organisation__name, t.state, t.task,
-    c.title AS case__title, c.description AS case__description, c.kind AS case__kind,
-    c.category AS case__category__code, y.name AS case__category__name, c.level AS case__level, c.state AS case__state,
-    ST_X(c.point) AS case__location__lon, ST_Y(c.point) AS case__location__lat,
-    CASE WHEN c.point IS NOT NULL THEN 'wgs84' END AS case__location__coord_sys,
-    CASE WHEN c.point IS NOT NULL THEN c.address END AS case__location__address, c.address AS case__address,
-    c.area AS case__area__code, a.name AS case__area__name,
-    c.community AS case__community__code, m.name AS case__community__name,
-    (r.shown).name AS case__reporter__name, (r.shown).phone AS case__reporter__phone,
-    (r.shown).anonymous AS case__reporter__anonymous, (r.shown).private AS case__reporter__private,
-    (r.shown).contactable AS case__reporter__contactable,
-    c.received_at AS case__received_at, c.resolve_due_at AS case__resolve_due_at, t.round, t.issued_at,
-    (b.party).kind AS issued_by__kind, (b.party).id AS issued_by__id, (b.party).name AS issued_by__name,
-    t.sign_due_at, t.contact_due_at, t.report_due_at, t.finish_due_at, t.signed_at, t.contacted_at, t.reported_in_at,
-    t.started_at, t.submitted_at, t.closed_at, coalesce(t.overdue_at < l.now, false) AS overdue,
-    CASE WHEN t.overdue_at < l.now THEN ticket_overdue_clocks(t, l.now) ELSE '{}' END AS overdue_clocks,
-    t.cause_code, t.not_contacted, t.department_rating, t.rework_count, t.final, t.updated_at,
-    ticket_allowed_actions(l.me, t, c) AS allowed_actions
-FROM ticket_list(@tenant, @actor, @roles, @op_roles, @org, @areas,
-    ROW(@status, @case, @organisation, @kind, @role, @mine, @overdue, @number)::ticket_filter,
-    @updated_after, @sort, @cursor, @limit, @count, @now) AS l
-CROSS JOIN LATERAL unnest(l.ids, l.cursors) WITH ORDINALITY AS k (id, cursor, n)
-LEFT JOIN tickets t ON t.tenant = @tenant AND t.id = k.id
-LEFT JOIN cases c ON c.tenant = @tenant AND c.id = t.case_id
-LEFT JOIN organisations g ON g.tenant = @tenant AND g.code = t.organisation
-LEFT JOIN categories y ON y.tenant = @tenant AND y.code = c.category
-LEFT JOIN areas a ON a.tenant = @tenant AND a.code = c.area
-LEFT JOIN areas m ON m.tenant = @tenant AND m.code = c.community
-LEFT JOIN people p ON p.tenant = @tenant AND p.id = t.issued_by
-LEFT JOIN organisations o ON o.tenant = @tenant AND o.code = p.organisation_code
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN has_reporter(c)
-        THEN reporter_masked(sees_reporter(l.me, c), c.reporter_name, c.reporter_phone, c.reporter_anonymous,
-            c.reporter_private, c.reporter_contactable) END AS shown
-    OFFSET 0
-) AS r
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN p.id IS NULL THEN role_party(t.issued_role)
-        ELSE staff_party(l.me, p.id, p.name, t.issued_role, p.organisation_code, o.name) END AS party
-    OFFSET 0
-) AS b
-ORDER BY k.n;
+-- ticket_list says which; of what a ticket shows, a list shows less.
+SELECT v._code, v._item, v._cursor, v._total, v._names, v._masked,
+    v.id, v.number, v.version, v.case_id, v.case_number, v.kind, v.role, v.organisation__code, v.state, v.task, v.case__title, v.case__description, v.case__kind, v.case__category__code, v.case__level, v.case__state, v.case__location__lon, v.case__location__lat, v.case__location__coord_sys,
+    v.case__location__address, v.case__address, v.case__area__code, v.case__community__code,
+    v.case__reporter__name, v.case__reporter__phone, v.case__reporter__anonymous,
+    v.case__reporter__private, v.case__reporter__contactable, v.case__received_at, v.case__resolve_due_at, v.round,
+    v.issued_at, v.issued_by__kind, v.issued_by__id, v.sign_due_at, v.contact_due_at,
+    v.report_due_at, v.finish_due_at, v.signed_at, v.contacted_at, v.reported_in_at, v.started_at, v.submitted_at,
+    v.closed_at, v.overdue, v.overdue_clocks, v.cause_code, v.not_contacted, v.department_rating, v.rework_count,
+    v.final, v.updated_at, v.allowed_actions
+FROM (
+    SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total AS _total, k.n AS place,
+        m.names_version AS _names, masks_staff(m) AS _masked,
+\ir ../../parts/ticket_columns.sql
+    FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
+    CROSS JOIN (SELECT coalesce(@now, statement_timestamp()) AS now OFFSET 0) AS n
+    CROSS JOIN LATERAL ticket_list(m,
+        ROW(@status, @case, @organisation, @kind, @role, @mine, @overdue, @number)::ticket_filter,
+        @updated_after, @sort, @cursor, @limit, @count, n.now) AS l
+    CROSS JOIN LATERAL unnest(l.ids, l.cursors) WITH ORDINALITY AS k (id, cursor, n)
+    LEFT JOIN tickets t ON t.tenant = @tenant AND t.id = k.id
+    LEFT JOIN cases c ON c.tenant = @tenant AND c.id = t.case_id
+\ir ../../parts/ticket_tables.sql
+    -- What is shown is delivered; the row behind the page is not shown.
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN t.state IN ('issued', 'send_failed') AND k.n < @limit THEN ticket_shown(m, t.id, t.organisation) END AS noted
+        OFFSET 0
+    ) AS s
+) AS v
+ORDER BY v.place;

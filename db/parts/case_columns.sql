@@ -1,0 +1,28 @@
+    -- A case as its reader may see it. c: the case; m: who reads; n.now; i, w: case_tables.sql. Names of what stands here by its
+    -- key, and the actions that these bits allow, are put in by the encoder.
+    c.id, c.number, c.state, case_step(c.state) AS step, c.kind, c.category AS category__code,
+    w.title, w.description, c.level, c.proposed_level, c.registered_at IS NOT NULL AS registered, c.source,
+    ST_X(w.point) AS location__lon, ST_Y(w.point) AS location__lat,
+    CASE WHEN w.point IS NOT NULL THEN 'wgs84' END AS location__coord_sys,
+    CASE WHEN w.point IS NOT NULL THEN w.address END AS location__address,
+    w.address, c.place_id, c.area AS area__code, c.community AS community__code,
+    (i.e).reporter_name AS reporter__name, (i.e).reporter_phone AS reporter__phone,
+    (i.e).reporter_anonymous AS reporter__anonymous, (i.e).reporter_private AS reporter__private,
+    (i.e).reporter_contactable AS reporter__contactable, c.tags,
+    CASE WHEN c.attachments_hung > 0 THEN case_attachments_json(m, c) ELSE '[]' END AS attachments,
+    CASE WHEN c.refs_known > 0 AND (cardinality(c.reporters) <= 1 OR sees_staff(m)) THEN case_refs_json(c) ELSE '[]' END AS external_refs,
+    w.answers, c.claimed_at, c.received_at, c.round, c.round_started_at,
+    ((i.e).handler).kind AS handler__kind, ((i.e).handler).id AS handler__id,
+    ((i.e).contact).kind AS first_contact__kind, ((i.e).contact).id AS first_contact__id,
+    ((i.e).first).kind AS first_handler__kind, ((i.e).first).id AS first_handler__id,
+    c.arrive_due_at, c.arrived_at, c.resolve_due_at, c.resolved_at, c.plan_due_at, c.planned_at,
+    coalesce(c.overdue_at < n.now, false) AS overdue,
+    CASE WHEN c.overdue_at < n.now THEN case_overdue_clocks(c, n.now) ELSE '{}' END AS overdue_clocks,
+    ((i.e).plan).request_id AS plan__request_id, ((i.e).plan).state AS plan__state, ((i.e).plan).steps AS plan__steps,
+    c.result, c.reply, c.reject_code AS rejection__code, c.reject_basis AS rejection__basis, c.reject_reason AS rejection__reason,
+    c.merged_into, c.review_date, CASE WHEN c.state = 'closed' THEN case_ratings_json(m, c) ELSE '[]' END AS ratings,
+    CASE WHEN (i.e).tickets = 'none' THEN NULL WHEN c.tickets_issued = 0 THEN '[]'
+        ELSE case_tickets_json(m, c, (i.e).tickets, n.now) END AS tickets,
+    CASE WHEN c.requests_pending > 0 THEN case_requests_json(m, c) ELSE '[]' END AS requests,
+    c.rework_count, c.urge_count, CASE WHEN c.state = 'evaluating' THEN c.callback_tries END AS callback_tries,
+    c.policy_version, c.updated_at, c.version, (i.e).bits AS allowed_actions, (i.e).bits AS askable_requests

@@ -1,0 +1,194 @@
+-- Which tickets a list shows, found like cases. Each way takes who asks, the filters, where to go on from, how many, the time.
+
+CREATE TYPE ticket_filter AS (
+    status text[], "case" uuid[], organisation text[], kind text[], role text[], mine boolean, overdue boolean, number text[]
+);
+
+CREATE FUNCTION ticket_is_open(p_state text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_state NOT IN ('closed', 'returned', 'recalled');
+
+-- A ticket's number ends with its own count in the case.
+CREATE FUNCTION ticket_has_number(p_number text, p_n integer, p_numbers text[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM unnest(p_numbers) AS x (x) WHERE upper(x.x) = p_number || '-' || p_n);
+END $$;
+
+-- Every filter, looked at on the row.
+CREATE FUNCTION ticket_fits(p_me actor, f ticket_filter, t tickets, c cases, p_now timestamptz) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN ((f).status IS NULL OR (t).state = ANY ((f).status) OR 'open' = ANY ((f).status) AND (t).ended IS NULL)
+    AND ((f)."case" IS NULL OR (t).case_id = ANY ((f)."case"))
+    AND ((f).organisation IS NULL OR (t).organisation = ANY ((f).organisation))
+    AND ((f).kind IS NULL OR (t).kind = ANY ((f).kind))
+    AND ((f).role IS NULL OR (t).role = ANY ((f).role))
+    AND ((f).mine IS NULL OR ((t).issued_by = (p_me).person_id OR (p_me).person_id = ANY ((t).workers)) IS TRUE = (f).mine)
+    AND ((f).overdue IS NULL OR coalesce((t).overdue_at < p_now, false) = (f).overdue)
+    AND ((f).number IS NULL OR ticket_has_number((c).number, (t).n, (f).number));
+COMMENT ON FUNCTION ticket_fits(actor, ticket_filter, tickets, cases, timestamptz) IS 'Whether a ticket passes the filters of a list';
+
+-- Along the whole street, newest first.
+CREATE FUNCTION tickets_all(p_me actor, f ticket_filter, p_from place, p_limit integer, p_now timestamptz) RETURNS SETOF place
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_rows bigint := rows_to_look_at(p_limit);
+    v_found bigint;
+BEGIN
+    RETURN QUERY
+    SELECT (k.t).issued_at, (k.t).id, false
+    FROM (SELECT t, c FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+        WHERE t.tenant = p_me.tenant AND (t.issued_at, t.id) < (p_from.key, p_from.id)
+        ORDER BY t.issued_at DESC, t.id DESC LIMIT v_rows) AS k
+    WHERE ticket_in_sight(p_me, k.t, k.c) AND ticket_fits(p_me, f, k.t, k.c, p_now)
+    LIMIT p_limit;
+    GET DIAGNOSTICS v_found = ROW_COUNT;
+    IF v_found < p_limit AND v_rows IS NOT NULL THEN
+        RETURN QUERY
+        SELECT t.issued_at, t.id, true FROM tickets t
+        WHERE t.tenant = p_me.tenant AND (t.issued_at, t.id) < (p_from.key, p_from.id)
+        ORDER BY t.issued_at DESC, t.id DESC OFFSET v_rows - 1 LIMIT 1;
+    END IF;
+END $$;
+
+-- Of some organisations, each by its own part of the index; open: only what is.
+CREATE FUNCTION tickets_of_organisations(p_me actor, f ticket_filter, p_organisations text[], p_from place, p_limit integer,
+    p_now timestamptz)
+RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF all_open(f.status) THEN
+        RETURN QUERY
+        SELECT k.issued_at, k.id, false
+        FROM unnest(p_organisations) AS o (code)
+        CROSS JOIN LATERAL (
+            SELECT t.issued_at, t.id FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+            WHERE t.tenant = p_me.tenant AND t.organisation = o.code AND t.ended IS NULL
+                AND (t.issued_at, t.id) < (p_from.key, p_from.id)
+                AND ticket_in_sight(p_me, t, c) AND ticket_fits(p_me, f, t, c, p_now)
+            ORDER BY t.issued_at DESC, t.id DESC LIMIT p_limit) AS k;
+    ELSE
+        RETURN QUERY
+        SELECT k.issued_at, k.id, false
+        FROM unnest(p_organisations) AS o (code)
+        CROSS JOIN LATERAL (
+            SELECT t.issued_at, t.id FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+            WHERE t.tenant = p_me.tenant AND t.organisation = o.code AND (t.issued_at, t.id) < (p_from.key, p_from.id)
+                AND ticket_in_sight(p_me, t, c) AND ticket_fits(p_me, f, t, c, p_now)
+            ORDER BY t.issued_at DESC, t.id DESC LIMIT p_limit) AS k;
+    END IF;
+END $$;
+
+CREATE FUNCTION tickets_of_cases(p_me actor, f ticket_filter, p_cases uuid[], p_from place, p_limit integer, p_now timestamptz)
+RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
+    SELECT t.issued_at, t.id, false FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+    WHERE t.tenant = p_me.tenant AND t.case_id = ANY (p_cases) AND (t.issued_at, t.id) < (p_from.key, p_from.id)
+        AND ticket_in_sight(p_me, t, c) AND ticket_fits(p_me, f, t, c, p_now)
+    ORDER BY t.issued_at DESC, t.id DESC LIMIT p_limit;
+END $$;
+
+-- Cases that the filters name, by id or by a ticket's number. NULL: they name none.
+CREATE FUNCTION cases_of_filter(p_tenant text, f ticket_filter) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF f."case" IS NOT NULL THEN
+        RETURN f."case";
+    ELSIF f.number IS NOT NULL THEN
+        RETURN ARRAY(
+            SELECT c.id FROM unnest(f.number) AS x (x)
+            JOIN cases c ON c.tenant = p_tenant AND c.number = regexp_replace(upper(x.x), '-[0-9]+$', ''));
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION tickets_found(p_me actor, f ticket_filter, p_from place, p_limit integer, p_now timestamptz)
+RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_cases uuid[] := cases_of_filter(p_me.tenant, f);
+    v_organisations text[] := CASE WHEN p_me.roles <@ '{department,citizen,client,property}' THEN ARRAY[p_me.org] ELSE f.organisation END;
+BEGIN
+    IF v_cases IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM tickets_of_cases(p_me, f, v_cases, p_from, p_limit, p_now);
+    ELSIF v_organisations IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM tickets_of_organisations(p_me, f, v_organisations, p_from, p_limit, p_now);
+    ELSE
+        RETURN QUERY SELECT * FROM tickets_all(p_me, f, p_from, p_limit, p_now);
+    END IF;
+END $$;
+
+-- By due time: what is open, then what has ended.
+CREATE FUNCTION tickets_due(p_me actor, f ticket_filter, p_from place, p_limit integer, p_now timestamptz)
+RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_rows bigint := rows_to_look_at(p_limit);
+    v_found bigint;
+BEGIN
+    RETURN QUERY
+    SELECT coalesce(t.finish_due_at, 'infinity'), t.id, false FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+    WHERE t.tenant = p_me.tenant AND t.ended IS NULL AND (coalesce(t.finish_due_at, 'infinity'), t.id) > (p_from.key, p_from.id)
+        AND ticket_in_sight(p_me, t, c) AND ticket_fits(p_me, f, t, c, p_now)
+    ORDER BY coalesce(t.finish_due_at, 'infinity'), t.id LIMIT p_limit;
+    IF all_open(f.status) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT coalesce((k.t).finish_due_at, 'infinity'), (k.t).id, false
+    FROM (SELECT t, c FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+        WHERE t.tenant = p_me.tenant AND t.ended IS NOT NULL
+            AND (coalesce(t.finish_due_at, 'infinity'), t.id) > (p_from.key, p_from.id)
+        ORDER BY coalesce(t.finish_due_at, 'infinity'), t.id LIMIT v_rows) AS k
+    WHERE ticket_in_sight(p_me, k.t, k.c) AND ticket_fits(p_me, f, k.t, k.c, p_now)
+    LIMIT p_limit;
+    GET DIAGNOSTICS v_found = ROW_COUNT;
+    IF v_found < p_limit AND v_rows IS NOT NULL THEN
+        RETURN QUERY
+        SELECT coalesce(t.finish_due_at, 'infinity'), t.id, true FROM tickets t
+        WHERE t.tenant = p_me.tenant AND t.ended IS NOT NULL
+            AND (coalesce(t.finish_due_at, 'infinity'), t.id) > (p_from.key, p_from.id)
+        ORDER BY coalesce(t.finish_due_at, 'infinity'), t.id OFFSET v_rows - 1 LIMIT 1;
+    END IF;
+END $$;
+
+CREATE FUNCTION ticket_page(p_me actor, f ticket_filter, p_sort text, p_cursor text, p_limit integer, p_now timestamptz)
+RETURNS page_keys LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_from place := place_from(p_cursor, p_sort <> 'due');
+BEGIN
+    IF p_sort = 'due' THEN
+        RETURN keys_of(ARRAY(SELECT x FROM tickets_due(p_me, f, v_from, p_limit, p_now) AS x), p_limit, false);
+    END IF;
+    RETURN keys_of(ARRAY(SELECT x FROM tickets_found(p_me, f, v_from, p_limit, p_now) AS x), p_limit, true);
+END $$;
+
+CREATE FUNCTION ticket_feed_page(p_me actor, f ticket_filter, p_after bigint, p_limit integer, p_now timestamptz)
+RETURNS page_keys LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_era text := feed_era(p_me.tenant);
+    v_upto bigint := least(p_after + rows_to_look_at(p_limit), feed_last(p_me.tenant));
+    v page_keys;
+BEGIN
+    SELECT array_agg(k.id), array_agg(feed_place(v_era, k.position)) INTO v.ids, v.cursors
+    FROM (SELECT t.id, f2.position FROM ticket_feed f2
+        JOIN tickets t ON t.tenant = f2.tenant AND t.id = f2.ticket_id
+        JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+        WHERE f2.tenant = p_me.tenant AND f2.position > p_after AND f2.position <= v_upto
+            AND ticket_in_sight(p_me, t, c) AND ticket_fits(p_me, f, t, c, p_now)
+        ORDER BY f2.position LIMIT p_limit) AS k;
+    v.resting := feed_place(v_era, greatest(p_after, v_upto));
+    RETURN v;
+END $$;
+
+CREATE FUNCTION ticket_list(p_me actor, f ticket_filter, p_updated_after timestamptz, p_sort text, p_cursor text,
+    p_limit integer, p_count text, p_now timestamptz)
+RETURNS list_page LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_feed feed_mode := feed_mode(p_me.tenant, p_updated_after, p_cursor);
+BEGIN
+    IF coalesce(p_me.refusal, v_feed.refusal) IS NOT NULL THEN
+        RETURN list_refused(coalesce(p_me.refusal, v_feed.refusal));
+    END IF;
+    RETURN list_found(
+        CASE WHEN v_feed.on_feed THEN ticket_feed_page(p_me, f, v_feed.after, p_limit, p_now)
+            ELSE ticket_page(p_me, f, p_sort, p_cursor, p_limit, p_now) END,
+        CASE WHEN p_count = 'exact' THEN coalesce(cardinality((ticket_page(p_me, f, p_sort, NULL, 10001, p_now)).ids), 0) END);
+END $$;
+COMMENT ON FUNCTION ticket_list(actor, ticket_filter, timestamptz, text, text, integer, text, timestamptz) IS
+    'Which tickets a page of the list shows; counted to one above 10,000';

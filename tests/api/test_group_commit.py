@@ -1,0 +1,114 @@
+"""Writes share transactions; a refusal or an error among them is nobody else's. Sixty-four writers at once, one request each, wave after wave:
+of a hundred ten are refused and one breaks inside PostgreSQL, which takes its whole group back."""
+
+import http.client
+import json
+
+import psycopg
+import pytest
+from support import tokens
+from support.audit import assert_audit
+from support.postgres import Postgres
+from support.service import Service
+from support.world import Street, build_world
+
+WRITERS, WAVES = 64, 16
+TITLE = "writer {writer} wave {wave}"
+
+# What no check foresees: the insertion itself fails, when others of its group have been inserted already.
+POISON = """
+CREATE FUNCTION whistled.poisoned() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.description = 'poison' THEN
+        RAISE EXCEPTION 'poison';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER poisoned AFTER INSERT ON whistled.cases FOR EACH ROW EXECUTE FUNCTION whistled.poisoned();
+"""
+
+
+@pytest.fixture
+def own():
+    """A service that is going to log errors, on a database that makes them."""
+    postgres = Postgres()
+    postgres.start()
+    postgres.create_database("main")
+    service = Service(postgres, "main")
+    assert service.run("migrate").returncode == 0
+    url = postgres.url("whistled_owner", "main")
+    build_world(url, "street")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(POISON)
+    service.start()
+    yield service, url
+    assert service.stop() == 0, service.log_text()[-4000:]
+    postgres.remove()
+
+
+def kind_of(number: int) -> str:
+    return "poison" if number % 100 == 57 else "refused" if number % 10 == 3 else "good"
+
+
+def body_of(writer: int, wave: int, kind: str) -> dict:
+    point = Street.point("XF-01")
+    return {
+        "description": "poison" if kind == "poison" else "Something is in the way", "title": TITLE.format(writer=writer, wave=wave),
+        "kind": "problem", "category": "no_such_thing" if kind == "refused" else "litter", "location": {"lon": point["lon"], "lat": point["lat"]},
+    }
+
+
+def send_wave(lines: list[http.client.HTTPConnection], token: str, wave: int) -> list[tuple[str, str, int, dict]]:
+    """All are sent before the first is read, so that they wait together: (kind, title, status, reply) of each."""
+    kinds = [kind_of(wave * WRITERS + writer) for writer in range(WRITERS)]
+    for writer, line in enumerate(lines):
+        line.request("POST", "/v1/cases", json.dumps(body_of(writer, wave, kinds[writer])), {
+            "Authorization": f"Bearer {token}", "Content-Type": "application/json", "Idempotency-Key": f"{writer}-{wave}"})
+    replies = [line.getresponse() for line in lines]
+    return [(kind, TITLE.format(writer=writer, wave=wave), reply.status, json.loads(reply.read()))
+            for writer, (kind, reply) in enumerate(zip(kinds, replies))]
+
+
+def check_replies(answered: list[tuple[str, str, int, dict]]) -> dict[str, str]:
+    """Each got its own answer; returns the promised ids by title."""
+    promised = {}
+    for kind, title, status, reply in answered:
+        if kind == "good":
+            assert status == 201 and reply["title"] == title, (title, status, reply)
+            promised[title] = reply["id"]
+        else:
+            assert (status, reply["code"]) == {"refused": (422, "unknown_reference"), "poison": (500, "internal")}[kind], (title, status, reply)
+    return promised
+
+
+def check_rows(url: str, promised: dict[str, str]) -> None:
+    """What was promised is there, once, whole; of all else there is no trace."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET search_path = whistled, public")
+        assert dict(connection.execute("SELECT title, id::text FROM cases").fetchall()) == promised
+        assert connection.execute("SELECT count(*) FROM cases").fetchone()[0] == len(promised)
+        ids = sorted(promised.values())
+        for table, column in (("case_events", "case_id"), ("outbox", "case_id"), ("case_reporters", "case_id"), ("case_texts", "case_id"),
+                              ("idempotency_keys", "object_id")):
+            found = connection.execute(f"SELECT {column}::text FROM {table} ORDER BY 1").fetchall()
+            assert [row[0] for row in found] == ids, table
+        keys = connection.execute("SELECT key, object_id::text FROM idempotency_keys").fetchall()
+        assert {TITLE.format(writer=key.split("-")[0], wave=key.split("-")[1]): case for key, case in keys} == promised
+        numbers = connection.execute("SELECT count(DISTINCT number) FROM cases").fetchone()[0]
+        assert numbers == len(promised)
+        # They did share: else all of this says nothing.
+        transactions = connection.execute("SELECT count(DISTINCT xmin::text) FROM case_texts").fetchone()[0]
+        assert transactions < 0.8 * len(promised), (transactions, len(promised))
+
+
+def test_a_group_loses_nobody(own):
+    service, url = own
+    token = tokens.mint("citizen", ["citizen"], "street")
+    lines = [http.client.HTTPConnection("127.0.0.1", service.port, timeout=60) for _ in range(WRITERS)]
+    answered = [answer for wave in range(WAVES) for answer in send_wave(lines, token, wave)]
+    for line in lines:
+        line.close()
+    assert sum(kind == "poison" for kind, *_ in answered) == WRITERS * WAVES // 100
+    promised = check_replies(answered)
+    check_rows(url, promised)
+    assert_audit(url)

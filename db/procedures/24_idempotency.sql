@@ -7,24 +7,33 @@ CREATE TYPE key_state AS (
 
 -- A twin in flight is waited for by the lock, which ends with its transaction; after a second 55P03, which the core answers
 -- as request_in_progress. Whoever gets the lock reads afterwards, so it finds what its twin committed.
+CREATE FUNCTION key_waited(p_lock bigint) RETURNS void LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(p_lock);
+END $$;
+
 CREATE FUNCTION key_begin(p_tenant text, p_subject text, p_operation text, p_key text, p_fingerprint text)
-RETURNS key_state LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+RETURNS key_state LANGUAGE plpgsql AS $$
 DECLARE
-    v_found idempotency_keys;
+    v_lock bigint;
+    v_object uuid;
+    v_fingerprint text;
 BEGIN
     IF p_key IS NULL THEN
         RETURN ('none', NULL)::key_state;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended(
-        concat_ws(E'\x1f', p_tenant, p_subject, p_operation, p_key), 0));
-    SELECT * INTO v_found FROM idempotency_keys k
+    v_lock := hashtextextended(concat_ws(E'\x1f', p_tenant, p_subject, p_operation, p_key), 0);
+    IF NOT pg_try_advisory_xact_lock(v_lock) THEN
+        PERFORM key_waited(v_lock);
+    END IF;
+    SELECT k.fingerprint, k.object_id INTO v_fingerprint, v_object FROM idempotency_keys k
     WHERE k.tenant = p_tenant AND k.subject = p_subject AND k.operation = p_operation AND k.key = p_key;
-    IF NOT FOUND THEN
+    IF v_fingerprint IS NULL THEN
         RETURN ('new', NULL)::key_state;
-    ELSIF v_found.fingerprint <> p_fingerprint THEN
+    ELSIF v_fingerprint <> p_fingerprint THEN
         RETURN ('other', NULL)::key_state;
     END IF;
-    RETURN ('replay', v_found.object_id)::key_state;
+    RETURN ('replay', v_object)::key_state;
 END $$;
 COMMENT ON FUNCTION key_begin(text, text, text, text, text) IS 'Whether this request was done before';
 

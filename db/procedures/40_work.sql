@@ -21,6 +21,7 @@ CREATE TYPE work AS (
     r requests,
     events case_events[],
     touched boolean,          -- changed for its readers, though not in its own row
+    next_at timestamptz,      -- earliest moment that the clocks of tickets and requests got by it
     sole boolean,             -- nobody else could have done it
     code text,                -- a refusal: code of errors.def, field, members of the problem
     pointer text,
@@ -57,10 +58,12 @@ RETURN jsonb '{
 }';
 COMMENT ON FUNCTION policy_defaults() IS 'What a policy''s settings may override.';
 
+CREATE FUNCTION policy_with(p_settings jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_settings IS NULL THEN policy_defaults() ELSE policy_defaults() || p_settings END;
+
 CREATE FUNCTION policy_of(p_tenant text, p_version integer) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN policy_defaults() || coalesce(
-        (SELECT p.settings FROM policies p WHERE p.tenant = p_tenant AND p.version = p_version), '{}');
+    RETURN policy_with((SELECT p.settings FROM policies p WHERE p.tenant = p_tenant AND p.version = p_version));
 END $$;
 COMMENT ON FUNCTION policy_of(text, integer) IS 'The numbers of a version; version 0 is the defaults.';
 
@@ -74,8 +77,7 @@ BEGIN
     FROM categories k WHERE k.tenant = (w.c).tenant AND k.code = (w.c).category;
 END $$;
 
-CREATE FUNCTION work_on(p_me actor, p_now timestamptz, p_action text, p_body jsonb, p_case cases)
-RETURNS work LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION work_of(p_me actor, p_now timestamptz, p_action text, p_body jsonb) RETURNS work LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     w work;
 BEGIN
@@ -84,14 +86,24 @@ BEGIN
     w.action := p_action;
     w.variant := '';
     w.body := p_body;
-    w.old := p_case;
-    w.c := p_case;
-    w.policy := policy_of(p_case.tenant, p_case.policy_version);
-    w.zone := (SELECT t.zone FROM tenants t WHERE t.tenant = p_case.tenant);
     w.events := '{}';
     w.sole := false;
     w.touched := false;
-    RETURN work_category(w);
+    RETURN w;
+END $$;
+
+CREATE FUNCTION work_on(p_me actor, p_now timestamptz, p_action text, p_body jsonb, p_case cases)
+RETURNS work LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    w work := work_of(p_me, p_now, p_action, p_body);
+BEGIN
+    w.old := p_case;
+    w.c := p_case;
+    SELECT s.zone, policy_with(p.settings), k.on_scene, k.photo_required INTO w.zone, w.policy, w.on_scene, w.photo_required
+    FROM tenants s LEFT JOIN policies p ON p.tenant = s.tenant AND p.version = p_case.policy_version
+    LEFT JOIN categories k ON k.tenant = s.tenant AND k.code = p_case.category
+    WHERE s.tenant = p_case.tenant;
+    RETURN w;
 END $$;
 COMMENT ON FUNCTION work_on(actor, timestamptz, text, jsonb, cases) IS
     'The work of an action on a case that is locked.';

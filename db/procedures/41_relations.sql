@@ -139,7 +139,7 @@ BEGIN
     RETURN (SELECT NOT k.on_scene FROM categories k WHERE k.tenant = p_tenant AND k.code = p_category);
 END $$;
 
-CREATE FUNCTION ticket_bits(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION ticket_parties(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     b bigint := p_me.bits;
 BEGIN
@@ -152,6 +152,14 @@ BEGIN
         b := b | CASE WHEN b & party('dispatcher') <> 0 THEN party('dispatcher:apart') ELSE 0 END
             | CASE WHEN b & party('community') <> 0 AND p_c.area = ANY (p_me.areas) THEN party('community:apart') ELSE 0 END;
     END IF;
+    RETURN b;
+END $$;
+COMMENT ON FUNCTION ticket_parties(actor, tickets, cases) IS 'What the caller is to the ticket: bits of machine_parties.';
+
+CREATE FUNCTION ticket_bits(p_me actor, p_t tickets, p_c cases) RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    b bigint := ticket_parties(p_me, p_t, p_c);
+BEGIN
     IF p_c.state <> 'suspended' OR p_t.role = 'assist' THEN
         b := b | party('+recallable');
     END IF;
@@ -160,7 +168,7 @@ BEGIN
     END IF;
     RETURN b;
 END $$;
-COMMENT ON FUNCTION ticket_bits(actor, tickets, cases) IS 'What the caller is to the ticket: bits of machine_parties.';
+COMMENT ON FUNCTION ticket_bits(actor, tickets, cases) IS 'The same, with what must hold of the ticket beside it.';
 
 CREATE FUNCTION ticket_allowed_actions(p_me actor, p_ticket tickets, p_case cases) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN offered('ticket', (p_ticket).state, ticket_bits(p_me, p_ticket, p_case));

@@ -108,7 +108,7 @@ BEGIN
         w := check_world(w, m.world);
     END IF;
     IF w.code IS NULL THEN
-        w := check_person(w, m.who, m.bits, m.person, ticket_bits(w.me, w.t, w.c),
+        w := check_person(w, m.who, m.bits, m.person, ticket_parties(w.me, w.t, w.c),
             coalesce((w.c).area = ANY ((w.me).areas), false));
     END IF;
     IF w.code IS NULL THEN

@@ -99,34 +99,36 @@ RETURN CASE
     WHEN p_clock IN ('arrive', 'sign') THEN '[100]'
     ELSE '[]' END;
 
--- Moments that have not come yet or have caused nothing yet. A case that waits for registration is reminded as any other.
--- Whoever is done at the due moment itself is in time: the breach comes right after it.
--- Loops, not a query: every action asks this several times.
-CREATE FUNCTION clock_moments(p_policy jsonb, p_running clock_run[], p_fired text[]) RETURNS clock_moment[]
+-- The earliest moment that has caused nothing yet; of two at once the clock that stands first. A case that waits for
+-- registration is reminded as any other. Whoever is done at the due moment itself is in time: the breach comes right after it.
+CREATE FUNCTION first_moment(p_policy jsonb, p_running clock_run[], p_fired text[]) RETURNS clock_moment
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-    v clock_moment[] := ARRAY[]::clock_moment[];
+    v clock_moment;
     r clock_run;
     v_clock text;
     v_stages jsonb;
     v_stage integer;
+    v_at timestamptz;
 BEGIN
     FOREACH r IN ARRAY p_running LOOP
-        IF r.clock || ':breach' <> ALL (p_fired) THEN
-            v := v || (r.clock || ':breach', r.clock, r.run, NULL, r.due_at, r.due_at + interval '1 microsecond')::clock_moment;
+        v_at := r.due_at + interval '1 microsecond';
+        IF (v.at IS NULL OR v_at < v.at) AND r.clock || ':breach' <> ALL (p_fired) THEN
+            v := (r.clock || ':breach', r.clock, r.run, NULL, r.due_at, v_at)::clock_moment;
         END IF;
         v_clock := CASE r.clock WHEN 'late_registration' THEN 'resolve' ELSE r.clock END;
         v_stages := clock_stages(p_policy, v_clock);
         FOR n IN 0..jsonb_array_length(v_stages) - 1 LOOP
             v_stage := v_stages ->> n;
-            CONTINUE WHEN v_clock || ':' || v_stage = ANY (p_fired);
-            v := v || (v_clock || ':' || v_stage, v_clock, r.run, v_stage, r.due_at,
-                r.start_at + (r.due_at - r.start_at) * v_stage / 100)::clock_moment;
+            v_at := r.start_at + (r.due_at - r.start_at) * v_stage / 100;
+            IF (v.at IS NULL OR v_at < v.at) AND v_clock || ':' || v_stage <> ALL (p_fired) THEN
+                v := (v_clock || ':' || v_stage, v_clock, r.run, v_stage, r.due_at, v_at)::clock_moment;
+            END IF;
         END LOOP;
     END LOOP;
     RETURN v;
 END $$;
-COMMENT ON FUNCTION clock_moments(jsonb, clock_run[], text[]) IS 'What the clocks that run have still to cause.';
+COMMENT ON FUNCTION first_moment(jsonb, clock_run[], text[]) IS 'What the clocks that run have to cause next; a row of nulls: nothing.';
 
 CREATE FUNCTION earliest_due(p_running clock_run[]) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -135,20 +137,6 @@ DECLARE
 BEGIN
     FOREACH r IN ARRAY p_running LOOP
         v := least(v, r.due_at);
-    END LOOP;
-    RETURN v;
-END $$;
-
-CREATE FUNCTION earliest_moment(p_moments clock_moment[])
-RETURNS clock_moment LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-DECLARE
-    v clock_moment;
-    m clock_moment;
-BEGIN
-    FOREACH m IN ARRAY p_moments LOOP
-        IF v.at IS NULL OR m.at < v.at THEN
-            v := m;
-        END IF;
     END LOOP;
     RETURN v;
 END $$;
@@ -189,7 +177,7 @@ DECLARE
 BEGIN
     w.t := NULL;
     LOOP
-        m := earliest_moment(clock_moments(w.policy, v_running, (w.c).fired));
+        m := first_moment(w.policy, v_running, (w.c).fired);
         EXIT WHEN m.at IS NULL OR m.at > w.now;
         w := moment_came(w, m, p_at);
         w.c.fired := (w.c).fired || m.key;
@@ -199,7 +187,7 @@ BEGIN
     w.t := v_ticket;
 END $$;
 COMMENT ON FUNCTION case_settle(work, timestamptz) IS
-    'The case with its breaches and reminders written and its clock columns set.';
+    'The case with its breaches and reminders written and its own clock columns set; case_written adds what hangs on it.';
 
 CREATE FUNCTION ticket_settle(INOUT w work, p_at timestamptz) LANGUAGE plpgsql AS $$
 DECLARE
@@ -207,13 +195,14 @@ DECLARE
     m clock_moment;
 BEGIN
     LOOP
-        m := earliest_moment(clock_moments(w.policy, v_running, (w.t).fired));
+        m := first_moment(w.policy, v_running, (w.t).fired);
         EXIT WHEN m.at IS NULL OR m.at > w.now;
         w := moment_came(w, m, p_at);
         w.t.fired := (w.t).fired || m.key;
     END LOOP;
     w.t.overdue_at := earliest_due(v_running);
     w.t.clock_next_at := m.at;
+    w.next_at := least(w.next_at, m.at);
 END $$;
 COMMENT ON FUNCTION ticket_settle(work, timestamptz) IS 'The same for w.t.';
 
@@ -223,9 +212,11 @@ DECLARE
     v_keep work := w;
     v_ticket tickets;
 BEGIN
-    IF (w.c).clock_next_at <= w.now THEN
-        w := case_settle(w, NULL);
+    -- No moment of the case, its tickets or its requests lies before this one.
+    IF coalesce((w.old).clock_next_at > w.now, true) THEN
+        RETURN;
     END IF;
+    w := case_settle(w, NULL);
     IF (w.c).tickets_open = 0 THEN
         RETURN;
     END IF;

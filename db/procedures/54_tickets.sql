@@ -69,22 +69,35 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION ticket_loaded(work, uuid) IS 'The work with another ticket of its case, locked.';
 
+-- What the case counts of a ticket: open, submitted, closed, or back at the street.
+CREATE FUNCTION ticket_stands(p_state text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_state IN ('returned', 'recalled') THEN 'back' WHEN p_state IN ('submitted', 'closed') THEN p_state ELSE 'open' END;
+
 -- What the case knows of its tickets, counted again.
 CREATE FUNCTION tickets_counted(INOUT w work) LANGUAGE plpgsql AS $$
 DECLARE
     c cases := w.c;
 BEGIN
-    SELECT count(*) FILTER (WHERE s.open), count(*) FILTER (WHERE s.open AND t.state <> 'submitted'),
-        coalesce(array_agg(DISTINCT t.organisation) FILTER (WHERE s.open), '{}'),
-        coalesce(array_agg(DISTINCT t.organisation) FILTER (WHERE t.state NOT IN ('returned', 'recalled')), '{}')
-    INTO c.tickets_open, c.tickets_unsubmitted, c.open_orgs, c.organisations
-    FROM tickets t JOIN ticket_states s USING (state)
+    SELECT count(*) FILTER (WHERE s.stands IN ('open', 'submitted')), count(*) FILTER (WHERE s.stands = 'open'),
+        coalesce(array_agg(DISTINCT t.organisation) FILTER (WHERE s.stands IN ('open', 'submitted')), '{}'),
+        coalesce(array_agg(DISTINCT t.organisation) FILTER (WHERE s.stands <> 'back'), '{}'),
+        (array_agg(t.id) FILTER (WHERE t.role = 'lead' AND s.stands <> 'back'))[1],
+        (array_agg(t.organisation) FILTER (WHERE t.role = 'lead' AND s.stands <> 'back'))[1]
+    INTO c.tickets_open, c.tickets_unsubmitted, c.open_orgs, c.organisations, c.lead_ticket, c.lead_org
+    FROM tickets t CROSS JOIN LATERAL (SELECT ticket_stands(t.state) AS stands) AS s
     WHERE t.tenant = c.tenant AND t.case_id = c.id;
-    SELECT t.id, t.organisation INTO c.lead_ticket, c.lead_org FROM tickets t
-    WHERE t.tenant = c.tenant AND t.case_id = c.id AND t.role = 'lead' AND t.state NOT IN ('returned', 'recalled');
     w.c := c;
 END $$;
 COMMENT ON FUNCTION tickets_counted(work) IS 'The case with lead and counts derived from its tickets.';
+
+CREATE FUNCTION ticket_saved(INOUT w work) LANGUAGE plpgsql AS $$
+BEGIN
+    w := ticket_written(w);
+    IF ticket_stands((w.t).state) <> ticket_stands((w.t_old).state) THEN
+        w := tickets_counted(w);
+    END IF;
+END $$;
+COMMENT ON FUNCTION ticket_saved(work) IS 'The work with its ticket written, and counted again where that makes a difference.';
 
 -- A new lead where the present one is closed: that one becomes an assist, so that there is always one.
 CREATE FUNCTION lead_replaced(INOUT w work) LANGUAGE plpgsql AS $$

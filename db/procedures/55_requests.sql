@@ -36,6 +36,7 @@ BEGIN
     VALUES (r.tenant, r.id, r.version, r.kind, r.case_id, r.ticket_id, r.state, r.reason, r.proposal, r.asked_by, r.asked_role,
         r.asked_org, r.asked_at, r.due_at, r.reporter, r.closure, r.clock_next_at);
     w.c.requests_pending := (w.c).requests_pending + 1;
+    w.next_at := least(w.next_at, r.clock_next_at);
     w.r := r;
 END $$;
 COMMENT ON FUNCTION request_opened(work, text, text, jsonb, integer) IS

@@ -27,6 +27,18 @@ END $$;
 COMMENT ON FUNCTION case_same(cases, cases) IS
     'Whether a case is the same to whoever reads it: then its version stays.';
 
+-- What no reader sees changes most often: few columns, none of which is in an index unless the next moment moves.
+CREATE FUNCTION case_noted(c cases) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE cases x SET workers = c.workers, organisations = c.organisations, open_orgs = c.open_orgs, lead_ticket = c.lead_ticket,
+        tickets_issued = c.tickets_issued, tickets_open = c.tickets_open, tickets_unsubmitted = c.tickets_unsubmitted,
+        plan_parties = c.plan_parties, supervised = c.supervised, fired = c.fired, overdue_at = c.overdue_at,
+        clock_next_at = c.clock_next_at, state_at = c.state_at, signed_round = c.signed_round, never_sampled = c.never_sampled,
+        callback_tries = c.callback_tries, requests_pending = c.requests_pending, event_seq = c.event_seq,
+        updated_at = c.updated_at
+    WHERE x.tenant = c.tenant AND x.id = c.id;
+END $$;
+
 CREATE FUNCTION case_updated(c cases) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE cases x SET version = c.version, state = c.state, category = c.category, level = c.level,
@@ -53,31 +65,77 @@ BEGIN
     WHERE x.tenant = c.tenant AND x.id = c.id;
 END $$;
 
-CREATE FUNCTION events_written(w work) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    -- Whoever lost a ticket by this must hear of it too.
-    v_orgs text[] := ARRAY(SELECT unnest((w.c).organisations) UNION SELECT unnest((w.old).organisations));
+CREATE FUNCTION both_organisations(p_some text[], p_others text[]) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-    INSERT INTO case_events (tenant, case_id, seq, id, ticket_id, request_id, action, from_state, to_state, round, at,
-        person_id, role, organisation, visibility, note, data)
-    SELECT e.tenant, e.case_id, e.seq, e.id, e.ticket_id, e.request_id, e.action, e.from_state, e.to_state, e.round, e.at,
-        e.person_id, e.role, e.organisation, e.visibility, e.note, e.data
-    FROM unnest(w.events) AS e;
-    INSERT INTO outbox (tenant, case_id, event_seq, ticket_id, organisations, grid, at)
-    SELECT e.tenant, e.case_id, e.seq, e.ticket_id, v_orgs, (w.c).area, e.at
-    FROM unnest(w.events) AS e;
+    RETURN ARRAY(SELECT unnest(p_some) UNION SELECT unnest(p_others));
 END $$;
 
-CREATE FUNCTION case_written(INOUT w work) LANGUAGE plpgsql AS $$
+CREATE FUNCTION events_written(w work) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_area text := (w.c).area;
+    v_orgs text[] := (w.c).organisations;
+    e case_events;
 BEGIN
-    IF (w.c).state <> (w.old).state OR (w.c).level <> (w.old).level OR (w.t).id IS NOT NULL THEN
+    -- Whoever lost a ticket by this must hear of it too.
+    IF NOT v_orgs @> (w.old).organisations THEN
+        v_orgs := both_organisations(v_orgs, (w.old).organisations);
+    END IF;
+    FOREACH e IN ARRAY w.events LOOP
+        INSERT INTO case_events (tenant, case_id, seq, id, ticket_id, request_id, action, from_state, to_state, round, at,
+            person_id, role, organisation, visibility, note, data)
+        VALUES (e.tenant, e.case_id, e.seq, e.id, e.ticket_id, e.request_id, e.action, e.from_state, e.to_state, e.round, e.at,
+            e.person_id, e.role, e.organisation, e.visibility, e.note, e.data);
+        INSERT INTO outbox (tenant, case_id, event_seq, ticket_id, organisations, grid, at)
+        VALUES (e.tenant, e.case_id, e.seq, e.ticket_id, v_orgs, v_area, e.at);
+    END LOOP;
+END $$;
+
+-- When the clock job has to look at the case next: not later than the first moment of anything of it.
+CREATE FUNCTION others_next_at(c cases) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v timestamptz;
+BEGIN
+    IF c.tickets_open > 0 THEN
+        v := (SELECT min(t.clock_next_at) FROM tickets t WHERE t.tenant = c.tenant AND t.case_id = c.id);
+    END IF;
+    IF c.requests_pending > 0 THEN
+        v := least(v, (SELECT min(r.clock_next_at) FROM requests r
+            WHERE r.tenant = c.tenant AND r.case_id = c.id AND r.state = 'pending'
+                -- What waits with a suspended case is decided after it.
+                AND NOT (r.kind = 'return' AND c.state = 'suspended')));
+    END IF;
+    RETURN v;
+END $$;
+COMMENT ON FUNCTION others_next_at(cases) IS 'The first moment of the case''s tickets and requests.';
+
+CREATE FUNCTION case_written(INOUT w work) LANGUAGE plpgsql AS $$
+DECLARE
+    c cases;
+    v_old cases := w.old;
+    v_same boolean;
+BEGIN
+    IF (w.c).requests_pending > 0
+        AND ((w.c).state <> v_old.state OR (w.c).level <> v_old.level OR (w.t).id IS NOT NULL) THEN
         w := requests_expired(w);
     END IF;
-    w := case_settle(w, w.now);
-    IF w.touched OR NOT case_same(w.c, w.old) THEN
-        w.c.version := (w.old).version + 1;
+    v_same := NOT w.touched AND case_same(w.c, v_old);
+    -- Its own clocks run as they did, and none has come: the next moment may only be nearer.
+    IF v_same AND (w.c).tickets_unsubmitted = v_old.tickets_unsubmitted AND v_old.clock_next_at > w.now THEN
+        c := w.c;
+        c.clock_next_at := least(c.clock_next_at, w.next_at);
+        PERFORM case_noted(c);
+    ELSE
+        w := case_settle(w, w.now);
+        c := w.c;
+        c.clock_next_at := least(c.clock_next_at, others_next_at(c));
+        IF v_same THEN
+            PERFORM case_noted(c);
+        ELSE
+            c.version := v_old.version + 1;
+            PERFORM case_updated(c);
+        END IF;
     END IF;
-    PERFORM case_updated(w.c);
+    w.c := c;
     PERFORM events_written(w);
 END $$;
 COMMENT ON FUNCTION case_written(work) IS 'The work, written.';

@@ -1,12 +1,10 @@
 -- The clock job's part: what time alone brings about, moment after moment, as if somebody had looked at each of them.
 
-CREATE FUNCTION next_moment(p_tenant text, p_case uuid) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION case_next_at(w work) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN least(
-        (SELECT c.clock_next_at FROM cases c WHERE c.tenant = p_tenant AND c.id = p_case),
-        (SELECT min(t.clock_next_at) FROM tickets t WHERE t.tenant = p_tenant AND t.case_id = p_case),
-        (SELECT min(r.clock_next_at) FROM requests r WHERE r.tenant = p_tenant AND r.case_id = p_case AND r.clock_next_at IS NOT NULL));
+    RETURN least((first_moment(w.policy, case_running(w.c), (w.c).fired)).at, case_timer(w), others_next_at(w.c));
 END $$;
+COMMENT ON FUNCTION case_next_at(work) IS 'The first moment of the case and of all that hangs on it; null: time brings nothing about.';
 
 -- An undecided return is declined; a review nobody made is put on record, once, and stays to be made.
 CREATE FUNCTION request_due_came(INOUT w work, p_request requests) LANGUAGE plpgsql AS $$
@@ -58,10 +56,15 @@ BEGIN
     v_system.tenant := p_tenant;
     LOOP
         SELECT * INTO v_case FROM cases c WHERE c.tenant = p_tenant AND c.id = p_case FOR UPDATE SKIP LOCKED;
-        v_at := next_moment(p_tenant, p_case);
-        EXIT WHEN v_case.id IS NULL OR v_at IS NULL OR v_at > p_now OR v_at = v_before;
+        EXIT WHEN v_case.id IS NULL OR coalesce(v_case.clock_next_at > p_now, true);
+        w := work_on(v_system, p_now, 'tick', '{}', v_case);
+        v_at := case_next_at(w);
+        IF coalesce(v_at > p_now, true) OR v_at = v_before THEN
+            UPDATE cases c SET clock_next_at = v_at WHERE c.tenant = p_tenant AND c.id = p_case;
+            RETURN true;
+        END IF;
         v_before := v_at;
-        w := work_on(v_system, greatest(v_at, v_case.state_at), 'tick', '{}', v_case);
+        w.now := greatest(v_at, v_case.state_at);
         w.role := 'system';
         w := case_moment(w);
     END LOOP;
@@ -76,16 +79,10 @@ DECLARE
     v_count bigint := 0;
 BEGIN
     FOR v_case IN
-        SELECT d.case_id FROM (
-            (SELECT c.id AS case_id FROM cases c WHERE c.tenant = p_tenant AND c.clock_next_at <= p_now
-                ORDER BY c.clock_next_at LIMIT p_limit)
-            UNION
-            (SELECT t.case_id FROM tickets t WHERE t.tenant = p_tenant AND t.clock_next_at <= p_now
-                ORDER BY t.clock_next_at LIMIT p_limit)
-            UNION
-            (SELECT r.case_id FROM requests r WHERE r.tenant = p_tenant AND r.clock_next_at <= p_now
-                ORDER BY r.clock_next_at LIMIT p_limit)) AS d
-        ORDER BY d.case_id LIMIT p_limit
+        SELECT d.id FROM (
+            SELECT c.id FROM cases c WHERE c.tenant = p_tenant AND c.clock_next_at <= p_now
+            ORDER BY c.clock_next_at LIMIT p_limit) AS d
+        ORDER BY d.id
     LOOP
         v_count := v_count + case_ticked(p_tenant, v_case, p_now)::integer;
     END LOOP;

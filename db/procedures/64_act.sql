@@ -7,20 +7,20 @@ RETURN p_if_match IS NOT NULL AND p_version <> ALL (p_if_match);
 CREATE FUNCTION version_detail(p_version bigint) RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
 RETURN jsonb_build_object('version', p_version);
 
--- The case, locked; for a merge both, in the order of their ids.
-CREATE FUNCTION case_locked(p_tenant text, p_case uuid, p_other uuid) RETURNS cases LANGUAGE plpgsql AS $$
+-- The case, locked.
+CREATE FUNCTION case_locked(p_tenant text, p_case uuid) RETURNS cases LANGUAGE plpgsql AS $$
 DECLARE
     v_case cases;
-    v_one cases;
 BEGIN
-    FOR v_one IN
-        SELECT * FROM cases c WHERE c.tenant = p_tenant AND (c.id = p_case OR c.id = p_other) ORDER BY c.id FOR UPDATE
-    LOOP
-        IF v_one.id = p_case THEN
-            v_case := v_one;
-        END IF;
-    END LOOP;
+    SELECT * INTO v_case FROM cases c WHERE c.tenant = p_tenant AND c.id = p_case FOR UPDATE;
     RETURN v_case;
+END $$;
+
+-- For a merge both, in the order of their ids.
+CREATE FUNCTION both_locked(p_tenant text, p_case uuid, p_other uuid) RETURNS cases LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM cases c WHERE c.tenant = p_tenant AND c.id IN (p_case, p_other) ORDER BY c.id FOR UPDATE;
+    RETURN case_locked(p_tenant, p_case);
 END $$;
 
 CREATE FUNCTION case_replayed(p_me actor, p_case uuid, p_now timestamptz, p_location text)
@@ -111,7 +111,8 @@ BEGIN
         RETURN QUERY SELECT * FROM case_replayed(v_me, v_key.object_id, p_now, NULL);
         RETURN;
     END IF;
-    v_case := case_locked(p_tenant, p_case, CASE WHEN p_action = 'merge' THEN (p_body ->> 'into')::uuid END);
+    v_case := CASE WHEN p_action = 'merge' THEN both_locked(p_tenant, p_case, (p_body ->> 'into')::uuid)
+        ELSE case_locked(p_tenant, p_case) END;
     IF NOT case_in_sight(v_me, v_case) THEN
         RETURN NEXT case_refusal('not_found');
         RETURN;
@@ -147,8 +148,7 @@ END $$;
 
 CREATE FUNCTION ticket_done(INOUT w work) LANGUAGE plpgsql AS $$
 BEGIN
-    w := ticket_do(settle_before(w));
-    w := tickets_counted(ticket_written(w));
+    w := ticket_saved(ticket_do(settle_before(w)));
     IF w.action = 'approve' AND coalesce(w.body -> 'feedback', 'null') <> 'null' THEN
         w.body := w.body -> 'feedback';
         w := do_feedback(w);
@@ -218,22 +218,38 @@ END $$;
 COMMENT ON FUNCTION ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
     'Every action on a ticket that is no request.';
 
--- The case's row is locked before the ticket's. No ticket in the work: there is none that the caller sees.
+-- A ticket to be worked on, and what its work needs: one look, which locks the case before the ticket.
+CREATE TYPE ticket_scene AS (c cases, t tickets, zone text, policy jsonb, on_scene boolean, photo_required boolean);
+
+-- No ticket in the work: there is none that the caller sees.
 CREATE FUNCTION ticket_seen(p_me actor, p_action text, p_body jsonb, p_ticket uuid, p_now timestamptz)
 RETURNS work LANGUAGE plpgsql AS $$
 DECLARE
-    v_case cases := case_locked(p_me.tenant,
-        (SELECT t.case_id FROM tickets t WHERE t.tenant = p_me.tenant AND t.id = p_ticket), NULL);
+    v ticket_scene;
+    v_case cases;
+    v_ticket tickets;
     w work;
 BEGIN
-    IF v_case.id IS NULL THEN
+    SELECT c, t, s.zone, policy_with(p.settings), k.on_scene, k.photo_required INTO v
+    FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+    JOIN tenants s ON s.tenant = t.tenant
+    LEFT JOIN policies p ON p.tenant = t.tenant AND p.version = c.policy_version
+    LEFT JOIN categories k ON k.tenant = t.tenant AND k.code = c.category
+    WHERE t.tenant = p_me.tenant AND t.id = p_ticket FOR UPDATE OF c, t;
+    v_case := v.c;
+    v_ticket := v.t;
+    IF NOT coalesce(ticket_in_sight(p_me, v_ticket, v_case), false) THEN
         RETURN w;
     END IF;
-    w := work_on(p_me, coalesce(p_now, clock_timestamp()), p_action, p_body, v_case);
-    w := ticket_loaded(w, p_ticket);
-    IF NOT coalesce(ticket_in_sight(p_me, w.t, v_case), false) THEN
-        w.t := NULL;
-    END IF;
+    w := work_of(p_me, coalesce(p_now, clock_timestamp()), p_action, p_body);
+    w.old := v_case;
+    w.c := v_case;
+    w.t_old := v_ticket;
+    w.t := v_ticket;
+    w.zone := v.zone;
+    w.policy := v.policy;
+    w.on_scene := v.on_scene;
+    w.photo_required := v.photo_required;
     RETURN w;
 END $$;
 

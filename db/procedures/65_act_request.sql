@@ -25,7 +25,7 @@ CREATE FUNCTION request_locked(p_me actor, p_action text, p_body jsonb, p_reques
 RETURNS work LANGUAGE plpgsql AS $$
 DECLARE
     v_request requests := request_of(p_me.tenant, p_request);
-    v_case cases := case_locked(p_me.tenant, v_request.case_id, NULL);
+    v_case cases := case_locked(p_me.tenant, v_request.case_id);
     w work;
 BEGIN
     IF v_case.id IS NULL THEN
@@ -47,7 +47,7 @@ CREATE FUNCTION request_done(INOUT w work) LANGUAGE plpgsql AS $$
 BEGIN
     w := do_request(settle_before(w));
     IF (w.t).id IS NOT NULL THEN
-        w := tickets_counted(ticket_written(w));
+        w := ticket_saved(w);
     END IF;
     w := case_written(w);
 END $$;
@@ -110,7 +110,7 @@ BEGIN
     END IF;
     IF w.code IS NULL THEN
         w := check_person(w, k.asks, bits_of(k.asks), guards_at(k.guards, 403),
-            CASE p_subject WHEN 'ticket' THEN ticket_bits(w.me, w.t, w.c) ELSE case_bits(w.me, w.c) END, true);
+            CASE p_subject WHEN 'ticket' THEN ticket_parties(w.me, w.t, w.c) ELSE case_bits(w.me, w.c) END, true);
     END IF;
     IF w.code IS NULL THEN
         w := kind_fields(w, v_kind, '{kind,reason}');
@@ -142,7 +142,7 @@ BEGIN
             w.t.state_before := (w.t).state;
             w := ticket_to(w, 'ask_return', 'return_requested', NULL, '{}', (w.r).id);
         END IF;
-        w := tickets_counted(ticket_written(w));
+        w := ticket_saved(w);
     END IF;
     w := case_written(w);
 END $$;
@@ -185,7 +185,7 @@ COMMENT ON FUNCTION request_ask(text, text, text[], text[], text, text[], text, 
 CREATE FUNCTION case_seen(p_me actor, p_action text, p_body jsonb, p_case uuid, p_now timestamptz)
 RETURNS work LANGUAGE plpgsql AS $$
 DECLARE
-    v_case cases := case_locked(p_me.tenant, p_case, NULL);
+    v_case cases := case_locked(p_me.tenant, p_case);
     w work;
 BEGIN
     IF coalesce(case_in_sight(p_me, v_case), false) THEN

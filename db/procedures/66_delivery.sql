@@ -7,7 +7,7 @@ CREATE FUNCTION ticket_delivery(p_tenant text, p_ticket uuid, p_failed boolean, 
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     v_system actor;
-    v_case cases := case_locked(p_tenant, (SELECT t.case_id FROM tickets t WHERE t.tenant = p_tenant AND t.id = p_ticket), NULL);
+    v_case cases := case_locked(p_tenant, (SELECT t.case_id FROM tickets t WHERE t.tenant = p_tenant AND t.id = p_ticket));
     v_from text := CASE WHEN p_failed THEN 'issued' ELSE 'send_failed' END;
     w work;
 BEGIN
@@ -24,7 +24,7 @@ BEGIN
     w := settle_before(w);
     w := CASE WHEN p_failed THEN ticket_to(w, 'send_failed', 'send_failed') ELSE ticket_to(w, 'delivered', 'issued') END;
     w.t_old := w.t;
-    w := case_written(tickets_counted(ticket_written(w)));
+    w := case_written(ticket_saved(w));
     RETURN true;
 END $$;
 COMMENT ON FUNCTION ticket_delivery(text, uuid, boolean, timestamptz) IS

@@ -168,7 +168,7 @@ BEGIN
         RETURN account_answered(v_me, v_key.object_id, true);
     END IF;
     -- The case before the row, as everywhere.
-    v_case := case_locked(p_tenant, (SELECT x.case_id FROM accountability x WHERE x.tenant = p_tenant AND x.id = p_account), NULL);
+    v_case := case_locked(p_tenant, (SELECT x.case_id FROM accountability x WHERE x.tenant = p_tenant AND x.id = p_account));
     SELECT * INTO a FROM accountability x WHERE x.tenant = p_tenant AND x.id = p_account FOR UPDATE;
     IF NOT account_in_sight(v_me, a) THEN
         RETURN account_refusal('not_found');

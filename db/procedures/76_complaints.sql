@@ -144,7 +144,7 @@ BEGIN
     ELSIF v_key.state = 'replay' THEN
         RETURN complaint_answered(v_me, v_key.object_id, true);
     END IF;
-    v_case := case_locked(p_tenant, p_case, NULL);
+    v_case := case_locked(p_tenant, p_case);
     IF NOT case_in_sight(v_me, v_case) THEN
         RETURN complaint_refusal('not_found');
     ELSIF EXISTS (SELECT FROM complaints k WHERE k.tenant = p_tenant AND k.case_id = p_case
@@ -228,7 +228,7 @@ BEGIN
     ELSIF v_key.state = 'replay' THEN
         RETURN complaint_answered(v_me, v_key.object_id, true);
     END IF;
-    v_case := case_locked(p_tenant, (SELECT x.case_id FROM complaints x WHERE x.tenant = p_tenant AND x.id = p_complaint), NULL);
+    v_case := case_locked(p_tenant, (SELECT x.case_id FROM complaints x WHERE x.tenant = p_tenant AND x.id = p_complaint));
     SELECT * INTO k FROM complaints x WHERE x.tenant = p_tenant AND x.id = p_complaint FOR UPDATE;
     IF NOT complaint_in_sight(v_me, k) THEN
         RETURN complaint_refusal('not_found');

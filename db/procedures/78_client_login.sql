@@ -9,7 +9,7 @@ CREATE TYPE client_login AS (
     hash bytea
 );
 
-CREATE FUNCTION client_is_stale(p_last timestamptz, p_now timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION client_is_stale(p_last timestamptz, p_now timestamptz) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN p_last IS NULL OR p_last <= p_now - interval '1 minute';
 
 -- One row for each secret that is good now. Nothing for a client that is retired, or whose street is.

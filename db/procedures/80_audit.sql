@@ -135,6 +135,18 @@ BEGIN ATOMIC
     WHERE c.tenant = p_tenant AND f.stored IS DISTINCT FROM f.computed;
 END;
 
+-- The case's next moment is not behind that of a ticket or a request: the clock job would come too late.
+CREATE FUNCTION audit_moments(p_tenant text) RETURNS SETOF difference LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'case', c.id, 'clock_next_at', c.clock_next_at::text, x.first::text
+    FROM cases c
+    CROSS JOIN LATERAL (SELECT least(
+        (SELECT min(t.clock_next_at) FROM tickets t WHERE t.tenant = c.tenant AND t.case_id = c.id),
+        (SELECT min(r.clock_next_at) FROM requests r WHERE r.tenant = c.tenant AND r.case_id = c.id AND r.state = 'pending'
+            AND NOT (r.kind = 'return' AND c.state = 'suspended'))) AS first) AS x
+    WHERE c.tenant = p_tenant AND x.first IS NOT NULL AND coalesce(c.clock_next_at > x.first, true);
+END;
+
 CREATE FUNCTION audit_requests(p_tenant text) RETURNS SETOF difference LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT 'request', r.id, 'state', r.state, e.state
@@ -211,6 +223,7 @@ BEGIN ATOMIC
     UNION ALL SELECT * FROM audit_ticket_chain(p_tenant)
     UNION ALL SELECT * FROM audit_case_facts(p_tenant)
     UNION ALL SELECT * FROM audit_derived(p_tenant)
+    UNION ALL SELECT * FROM audit_moments(p_tenant)
     UNION ALL SELECT * FROM audit_requests(p_tenant)
     UNION ALL SELECT * FROM audit_dues(p_tenant)
     UNION ALL SELECT * FROM audit_invariants(p_tenant);

@@ -41,8 +41,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION open311_gate(text, text, text, timestamptz) IS 'The street that is meant, and the hashes of the client''s keys';
 
-CREATE FUNCTION open311_person(p_tenant text, p_subject text) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (SELECT p.id FROM people p WHERE p.tenant = p_tenant AND p.subject = p_subject AND 'client' = ANY (p.roles));
+CREATE FUNCTION open311_person(p_tenant text, p_subject text) RETURNS uuid LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (SELECT p.id FROM people p WHERE p.tenant = p_tenant AND p.subject = p_subject AND 'client' = ANY (p.roles));
+END $$;
 
 -- What the world may read. Whoever reported something confidential, of a kind that concerns people rather than places, or
 -- that somebody watches, reads nothing of it here; nor does who reported it by another channel find their words here.
@@ -134,12 +136,14 @@ COMMENT ON FUNCTION open311_said(case_events) IS 'The public words of an event, 
 CREATE FUNCTION open311_category_name(k categories, p_lang text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN p_lang = 'en' THEN coalesce((k).name_en, (k).name) ELSE (k).name END;
 
-CREATE FUNCTION open311_class_name(k categories, p_lang text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
-RETURN coalesce(
-    (SELECT CASE WHEN p_lang = 'en' THEN e.en ELSE e.zh END FROM tenant_entries e
-    WHERE e.tenant = (k).tenant AND e.dictionary = 'category_class' AND e.code = (k).class),
-    (SELECT CASE WHEN p_lang = 'en' THEN d.en ELSE d.zh END FROM dictionary_entries d
-    WHERE d.dictionary = 'category_class' AND d.code = (k).class), (k).class);
+CREATE FUNCTION open311_class_name(k categories, p_lang text) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce(
+        (SELECT CASE WHEN p_lang = 'en' THEN e.en ELSE e.zh END FROM tenant_entries e
+        WHERE e.tenant = (k).tenant AND e.dictionary = 'category_class' AND e.code = (k).class),
+        (SELECT CASE WHEN p_lang = 'en' THEN d.en ELSE d.zh END FROM dictionary_entries d
+        WHERE d.dictionary = 'category_class' AND d.code = (k).class), (k).class);
+END $$;
 
 -- Questions as attributes
 

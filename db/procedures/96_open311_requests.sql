@@ -19,8 +19,10 @@ BEGIN
 END $$;
 
 -- The description holds the addresses of media under what was said; who sent them gets back what was sent.
-CREATE FUNCTION open311_described(p_description text, p_media text[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN p_description || coalesce(E'\n\n' || nullif(array_to_string(p_media, E'\n'), ''), '');
+CREATE FUNCTION open311_described(p_description text, p_media text[]) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN p_description || coalesce(E'\n\n' || nullif(array_to_string(p_media, E'\n'), ''), '');
+END $$;
 
 CREATE FUNCTION open311_said_by_reporter(c cases, o open311_requests, p_own boolean) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -48,10 +50,12 @@ BEGIN
 END $$;
 
 -- `a,b` and a repeated parameter are the same.
-CREATE FUNCTION open311_words(p_texts text[]) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN p_texts IS NOT NULL THEN ARRAY(
-    SELECT DISTINCT trim(w.word) FROM unnest(p_texts) AS t (text)
-    CROSS JOIN LATERAL unnest(string_to_array(t.text, ',')) AS w (word) WHERE trim(w.word) <> '') END;
+CREATE FUNCTION open311_words(p_texts text[]) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN CASE WHEN p_texts IS NOT NULL THEN ARRAY(
+        SELECT DISTINCT trim(w.word) FROM unnest(p_texts) AS t (text)
+        CROSS JOIN LATERAL unnest(string_to_array(t.text, ',')) AS w (word) WHERE trim(w.word) <> '') END;
+END $$;
 
 -- What a page shows: found by little of each row, told from all of it.
 CREATE TYPE open311_found AS (id uuid, at timestamptz, own boolean);

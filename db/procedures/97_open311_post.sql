@@ -20,9 +20,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ROW(p_code, p_pointer, NULL, NULL, NULL, NULL, NULL)::open311_posted;
 
 -- 吕 and 秀英 are written 吕秀英, John and Smith are John Smith.
-CREATE FUNCTION open311_name(p_first text, p_last text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN nullif(left(CASE WHEN coalesce(p_last, '') || coalesce(p_first, '') ~ '[\u4e00-\u9fff]'
-    THEN concat(trim(p_last), trim(p_first)) ELSE concat_ws(' ', nullif(trim(p_first), ''), nullif(trim(p_last), '')) END, 50), '');
+CREATE FUNCTION open311_name(p_first text, p_last text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN nullif(left(CASE WHEN coalesce(p_last, '') || coalesce(p_first, '') ~ '[\u4e00-\u9fff]'
+        THEN concat(trim(p_last), trim(p_first)) ELSE concat_ws(' ', nullif(trim(p_first), ''), nullif(trim(p_last), '')) END, 50), '');
+END $$;
 
 -- (555) 123-4567 is 555 123-4567. NULL: no phone at all.
 CREATE FUNCTION open311_phone(p_phone text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -51,11 +53,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION open311_media(b jsonb) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY(SELECT jsonb_array_elements_text(coalesce(b -> 'media_url', '[]')));
+CREATE FUNCTION open311_media(b jsonb) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN ARRAY(SELECT jsonb_array_elements_text(coalesce(b -> 'media_url', '[]')));
+END $$;
 
-CREATE FUNCTION open311_pictures(b jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT jsonb_agg(p.value -> 'id') FROM jsonb_array_elements(b -> 'media') AS p);
+CREATE FUNCTION open311_pictures(b jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (SELECT jsonb_agg(p.value -> 'id') FROM jsonb_array_elements(b -> 'media') AS p);
+END $$;
 
 CREATE FUNCTION open311_case(k categories, b jsonb, p places) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -177,13 +183,16 @@ SELECT delegate('open311_resolve(text, text)');
 CREATE TYPE open311_update_posted AS (_code text, _pointer text, update_id uuid, account_id text);
 
 -- The case and nobody else's: what is not found is as if it were not there. Locked, so that a repeat waits for the first.
-CREATE FUNCTION open311_own_case(p_tenant text, p_actor text, p_number text) RETURNS uuid LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-    SELECT c.id FROM cases c
+CREATE FUNCTION open311_own_case(p_tenant text, p_actor text, p_number text) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    v_case uuid;
+BEGIN
+    SELECT c.id INTO v_case FROM cases c
     JOIN open311_requests o ON o.tenant = c.tenant AND o.case_id = c.id
     WHERE c.tenant = p_tenant AND c.number = p_number AND c.created_by = open311_person(p_tenant, p_actor)
     ORDER BY c.received_at DESC LIMIT 1 FOR UPDATE OF c;
-END;
+    RETURN v_case;
+END $$;
 
 CREATE FUNCTION open311_update_create(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_now timestamptz, b jsonb)
 RETURNS open311_update_posted LANGUAGE plpgsql AS $$
@@ -221,7 +230,9 @@ COMMENT ON FUNCTION open311_update_create(text, text, text[], text[], timestampt
 SELECT delegate('open311_update_create(text, text, text[], text[], timestamptz, jsonb)');
 
 -- Discovery: nothing in it is one street's.
-CREATE FUNCTION open311_changeset() RETURNS timestamptz LANGUAGE sql STABLE
-RETURN coalesce(
-    (SELECT max(e.at) FROM admin_events e WHERE e.object_kind = 'category'),
-    (SELECT min(t.created_at) FROM tenants t), clock_timestamp());
+CREATE FUNCTION open311_changeset() RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN coalesce(
+        (SELECT max(e.at) FROM admin_events e WHERE e.object_kind = 'category'),
+        (SELECT min(t.created_at) FROM tenants t), clock_timestamp());
+END $$;

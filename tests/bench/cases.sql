@@ -306,8 +306,8 @@ SELECT pg_temp.bench('tenant'), d.id, 'BS' || to_char(d.t0, 'YYYYMMDD') || '-' |
 FROM draft d JOIN due u ON u.id = d.id JOIN ended x ON x.id = d.id LEFT JOIN counted k ON k.case_id = d.id
 ORDER BY d.t0;
 
-INSERT INTO case_workers (tenant, person_id, case_id)
-SELECT DISTINCT e.tenant, e.person_id, e.case_id FROM case_events e
+INSERT INTO case_workers (tenant, person_id, received_at, case_id)
+SELECT DISTINCT e.tenant, e.person_id, d.t0, e.case_id FROM case_events e JOIN draft d ON d.id = e.case_id
 WHERE e.tenant = pg_temp.bench('tenant') AND e.role = 'grid_worker' AND e.action IN ('arrive', 'start_source', 'source_done');
 
 INSERT INTO case_reporters (tenant, case_id, n, person_id, anonymous, contactable, at)

@@ -174,6 +174,7 @@ static void keyed(struct db_call *call)
     }
     arena_rewind(request->arena, &request->mark);
     if (!wait_register(request, call->result)) {
+        request->reply.preference_applied = NULL;
         run(request, perform_done);
         return;
     }
@@ -223,8 +224,8 @@ static bool may_wait(const struct request *request)
     bool staff = false;
 
     for (size_t i = 0; i < contract.n_roles && i < 32; i++)
-        staff = staff || ((request->actor->roles & 1u << i) && strcmp(contract.roles[i], "citizen") != 0 &&
-                          strcmp(contract.roles[i], "client") != 0);
+        staff = staff || ((request->actor->roles & ~contract.scopes & 1u << i) &&
+                          strcmp(contract.roles[i], "citizen") != 0 && strcmp(contract.roles[i], "client") != 0);
     return staff && !atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed);
 }
 

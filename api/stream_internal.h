@@ -134,17 +134,26 @@ void stream_clear(struct stream *stream);
 /* Writes what is queued, some streams a turn. Returns whether there is more. */
 bool streams_flush(struct streams *streams);
 
+/* stream_reader.c */
+/* Sets the stream to where the reader with these keys stands, which is made if there is none. 0 or -ENOMEM. */
+int reader_enter(struct stream *stream, const char *share, const char *place, const PGresult *begun);
+void reader_leave(struct stream *stream);
+/* More room in the stream's queue: what waited for it is read. */
+void reader_go_on(struct reader *reader);
+/* It is to read when it may. */
+void reader_due(struct reader *reader);
+/* Who reads too slowly for company goes on alone, from the same place, when there is room again. */
+void reader_go_alone(struct stream *stream);
+/* Its streams join another that stands where it does. */
+void reader_find_company(struct reader *reader);
+void reader_free(struct reader *reader);
+
 /* stream_read.c */
 /* The values begin with the rights. NULL when memory is out. */
 struct voice *voice_new(const char *const *values, size_t n);
 struct voice *voice_free(struct voice *voice);
 /* A place in the feed, in the form of an event's id. */
 const char *stream_seal(struct streams *streams, struct arena *arena, const char *tenant, const char *place);
-/* Sets the stream to where the reader with these keys stands, which is made if there is none. 0 or -ENOMEM. */
-int reader_enter(struct stream *stream, const char *share, const char *place, const PGresult *begun);
-void reader_leave(struct stream *stream);
-/* More room in the stream's queue: what waited for it is read. */
-void reader_go_on(struct reader *reader);
 void stream_check(struct stream *stream);
 /* Starts what is due, as long as few run. */
 void streams_read(struct streams *streams);

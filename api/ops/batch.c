@@ -328,7 +328,8 @@ static void named(struct db_call *call)
 
     request->named = true;
     if (call->outcome == DB_OK)
-        (void)names_take(worker->names, request->actor->tenant, edition_of(request->kept), worker->now_ms, call->result);
+        (void)names_take(worker->names, request->actor->tenant, edition_of(request->kept), worker->now_ms,
+                         call->result);
     answer(request, request->kept);
 }
 

@@ -1,5 +1,4 @@
-/* test_stream.c — beats, ends and company of streams, on sockets of our own and with a database that says what we want.
- */
+/* test_stream.c — beats, ends and company of streams, on sockets of our own, with a database that says what we want. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -497,6 +496,5 @@ int main(void)
         TEST(test_the_database_is_away),
         TEST(test_gone_while_it_was_read_for),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -328,7 +328,8 @@ static enum answered answer_list(struct request *request, const struct binding *
     buffer_add_text(&reply->body, "}");
     if (!request->operation->personal)
         reply->etag = etag_make(request->arena, /* version= */ -1, reply->body.data, reply->body.size);
-    return page.shown ? ANSWER_FULL : ANSWER_EMPTY_LIST;
+    /* Nobody waits who has not seen all there is. */
+    return page.shown || answer_flag(result, 0, "_more") ? ANSWER_FULL : ANSWER_EMPTY_LIST;
 }
 
 int64_t answer_edition(const struct request *request, const PGresult *result)

@@ -70,7 +70,8 @@ COMMENT ON FUNCTION case_fits(actor, case_filter, cases, timestamptz) IS 'Whethe
 CREATE TYPE page_keys AS (
     ids uuid[],     -- in order
     cursors text[], -- where each stands
-    resting text    -- where it goes on when it is not full
+    resting text,   -- where it goes on when it is not full
+    more boolean    -- not all was looked at: there may be more behind that place
 );
 
 -- What a list's statement starts from. An id of NULL, at the end, is a row that only steers.
@@ -78,11 +79,12 @@ CREATE TYPE list_page AS (
     code text,
     ids uuid[],
     cursors text[],
-    total bigint
+    total bigint,
+    more boolean
 );
 
 CREATE FUNCTION list_refused(p_code text) RETURNS list_page LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ROW(p_code, ARRAY[NULL::uuid], ARRAY[NULL::text], NULL)::list_page;
+RETURN ROW(p_code, ARRAY[NULL::uuid], ARRAY[NULL::text], NULL, false)::list_page;
 
 CREATE FUNCTION list_found(p_keys page_keys, p_total bigint) RETURNS list_page
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -91,7 +93,7 @@ BEGIN
         p_keys.ids := p_keys.ids || NULL::uuid;
         p_keys.cursors := p_keys.cursors || p_keys.resting;
     END IF;
-    RETURN (NULL, p_keys.ids, p_keys.cursors, p_total)::list_page;
+    RETURN (NULL, p_keys.ids, p_keys.cursors, p_total, coalesce(p_keys.more, false))::list_page;
 END $$;
 
 -- How a place in a list is written down: its sort key in UTC, and the id.
@@ -144,6 +146,7 @@ BEGIN
     END IF;
     IF v_rest.rest THEN
         v.resting := place_of(v_rest.key, v_rest.id);
+        v.more := true;
     END IF;
     RETURN v;
 END $$;

@@ -304,7 +304,8 @@ CREATE FUNCTION case_feed_page(p_me actor, f case_filter, p_after bigint, p_limi
 RETURNS page_keys LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_era text := feed_era(p_me.tenant);
-    v_upto bigint := least(p_after + rows_to_look_at(p_limit), feed_last(p_me.tenant));
+    v_last bigint := feed_last(p_me.tenant);
+    v_upto bigint := least(p_after + rows_to_look_at(p_limit), v_last);
     v page_keys;
 BEGIN
     SELECT array_agg(k.id), array_agg(feed_place(v_era, k.position)) INTO v.ids, v.cursors
@@ -313,6 +314,7 @@ BEGIN
             AND case_in_sight(p_me, c) AND case_fits(p_me, f, c, p_now)
         ORDER BY f2.position LIMIT p_limit) AS k;
     v.resting := feed_place(v_era, greatest(p_after, v_upto));
+    v.more := v_upto < v_last;
     RETURN v;
 END $$;
 

@@ -162,7 +162,8 @@ CREATE FUNCTION ticket_feed_page(p_me actor, f ticket_filter, p_after bigint, p_
 RETURNS page_keys LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_era text := feed_era(p_me.tenant);
-    v_upto bigint := least(p_after + rows_to_look_at(p_limit), feed_last(p_me.tenant));
+    v_last bigint := feed_last(p_me.tenant);
+    v_upto bigint := least(p_after + rows_to_look_at(p_limit), v_last);
     v page_keys;
 BEGIN
     SELECT array_agg(k.id), array_agg(feed_place(v_era, k.position)) INTO v.ids, v.cursors
@@ -173,6 +174,7 @@ BEGIN
             AND ticket_in_sight(p_me, t, c) AND ticket_fits(p_me, f, t, c, p_now)
         ORDER BY f2.position LIMIT p_limit) AS k;
     v.resting := feed_place(v_era, greatest(p_after, v_upto));
+    v.more := v_upto < v_last;
     RETURN v;
 END $$;
 

@@ -141,6 +141,21 @@ def test_a_grid_worker_hears_of_what_is_to_be_checked_next_door(fleet, here, the
     assert [c["id"] for c in waiting.end()["items"]] == [case]
 
 
+def test_nobody_waits_who_has_not_seen_all_there_is(fleet, here):
+    """A page looks at so many positions; what is not looked at yet may hold something."""
+    cursor = end_of_feed(here.city, "/v1/tickets")
+    with psycopg.connect(fleet.postgres.url("whistled_owner", "fleet")) as connection:
+        connection.execute("UPDATE whistled.feed_positions SET last_position = last_position + 60000, written_by = pg_current_xact_id()")
+    looks = []
+    while len(looks) < 2:
+        begun = time.monotonic()
+        reply = here.city.request("GET", "/v1/tickets", params={"cursor": cursor}, headers={"Prefer": f"wait={2 if looks else 20}"})
+        assert reply.status == 200 and not reply["items"] and reply["next_cursor"] != cursor
+        cursor = reply["next_cursor"]
+        looks.append(time.monotonic() - begun)
+    assert looks[0] < 15 and looks[1] > 1.5
+
+
 def test_a_person_who_is_retired_waits_no_longer(fleet, here, there):
     waiting = Waiting(fleet, here.city2, cursor=end_of_feed(here.city2, "/v1/tickets"))
     other = Waiting(fleet, here.city, wait=6, cursor=end_of_feed(here.city, "/v1/tickets"))

@@ -10,7 +10,7 @@ prepare() {
     local socket
     socket=$(mktemp -d)
     find "$DATA" -mindepth 1 -delete
-    initdb -D "$DATA" -U postgres -E UTF8 --locale=C.UTF-8 --auth=peer --data-checksums
+    initdb -D "$DATA" -U postgres -E UTF8 --locale=C.UTF-8 --lc-collate=C --auth=peer --data-checksums
     pg_ctl -D "$DATA" -w -o "-c listen_addresses='' -c unix_socket_directories=$socket" start
     psql -X -v ON_ERROR_STOP=1 -h "$socket" -U postgres -d postgres \
         -c 'CREATE ROLE whistled_owner LOGIN' -c 'CREATE ROLE whistled LOGIN' -c 'CREATE DATABASE whistled OWNER whistled_owner'

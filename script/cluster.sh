@@ -116,7 +116,7 @@ make_cluster() {
     (umask 077 && mkdir "$PLACE/pg.new")
     if is_root; then chown "$PG_USER:" "$PLACE/pg.new"; fi
     (cd / && quietly "$LOGS/initdb.log" as "$PG_USER" "$PG_BIN/initdb" -D "$PLACE/pg.new" -U postgres -E UTF8 \
-        --locale=C.UTF-8 --auth=peer --data-checksums) || die "initdb failed: $(tail -1 "$LOGS/initdb.log")"
+        --locale=C.UTF-8 --lc-collate=C --auth=peer --data-checksums) || die "initdb failed: $(tail -1 "$LOGS/initdb.log")"
     as "$PG_USER" touch "$PLACE/pg.new/$CLUSTER_MARK"
     mv "$PLACE/pg.new" "$PLACE/pg"
 }

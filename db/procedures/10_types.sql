@@ -15,7 +15,8 @@ CREATE TYPE actor AS (
     grids text[],            -- grids assigned, within scope
     grid_communities text[], -- communities of those grids
     bits bigint,             -- the roles as machine_parties has them
-    names_version bigint     -- of the street's names, as the service keeps them
+    names_version bigint,    -- of the street's names, as the service keeps them
+    zone text                -- of the street
 );
 
 CREATE FUNCTION iso(p_at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE

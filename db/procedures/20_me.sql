@@ -65,15 +65,19 @@ CREATE FUNCTION me(p_tenant text, p_actor text, p_roles text[], p_op_roles text[
 RETURNS actor LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v_me actor;
-    v_street tenants;
     v_person people;
+    v_names bigint;
+    v_zone text;
 BEGIN
-    SELECT * INTO v_street FROM tenants t WHERE t.tenant = p_tenant AND t.active;
-    SELECT * INTO v_person FROM people p WHERE p.tenant = v_street.tenant AND p.subject = p_actor;
+    SELECT s.names_version, s.zone, p.tenant, p.id, p.name, p.roles, p.organisation_code, p.areas, p.posts, p.head, p.active
+    INTO v_names, v_zone, v_person.tenant, v_person.id, v_person.name, v_person.roles, v_person.organisation_code, v_person.areas,
+        v_person.posts, v_person.head, v_person.active
+    FROM tenants s LEFT JOIN people p ON p.tenant = s.tenant AND p.subject = p_actor
+    WHERE s.tenant = p_tenant AND s.active;
     v_me := (p_tenant, v_person.id, p_actor, coalesce(v_person.name, ''), roles_of(v_person, p_roles),
         CASE WHEN p_org IS NULL OR p_org = v_person.organisation_code THEN v_person.organisation_code END,
-        '{}', '{}', coalesce(v_person.head, false), NULL, NULL, '{}', '{}', 0, v_street.names_version)::actor;
-    IF v_street.tenant IS NULL OR v_person.id IS NULL AND v_me.roles = '{}' THEN
+        '{}', '{}', coalesce(v_person.head, false), NULL, NULL, '{}', '{}', 0, v_names, v_zone)::actor;
+    IF v_names IS NULL OR v_person.id IS NULL AND v_me.roles = '{}' THEN
         v_me.roles := '{}';
         v_me.refusal := 'unknown_subject';
     ELSIF v_person.id IS NOT NULL AND NOT v_person.active THEN

@@ -9,15 +9,14 @@ CREATE FUNCTION text_grams(p_text text) RETURNS text[] LANGUAGE plpgsql IMMUTABL
 DECLARE
     -- ASCII and Chinese punctuation, spelt out: what a character class means depends on the database's locale.
     c_gaps CONSTANT text := '[\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f]+';
+    v_all text[] := string_to_array(regexp_replace(text_fold(p_text), c_gaps, ' ', 'g'), NULL);
 BEGIN
     RETURN ARRAY(
-        SELECT DISTINCT g.gram
-        FROM regexp_split_to_table(text_fold(p_text), c_gaps) AS w (word)
-        CROSS JOIN LATERAL generate_series(1, length(w.word)) AS i (i)
-        CROSS JOIN LATERAL (VALUES (substr(w.word, i.i, 2)), (substr(w.word, i.i, 1))) AS g (gram)
-        WHERE length(g.gram) = 2 OR g.gram >= U&'\4e00' COLLATE "C");
+        SELECT g.one || g.next FROM unnest(v_all, v_all[2:]) AS g (one, next) WHERE g.one <> ' ' AND g.next <> ' '
+        UNION ALL
+        SELECT g.one FROM unnest(v_all) AS g (one) WHERE g.one >= U&'\4e00' COLLATE "C");
 END $$;
-COMMENT ON FUNCTION text_grams(text) IS 'What a text is found by';
+COMMENT ON FUNCTION text_grams(text) IS 'What a text is found by; what it holds twice may stand twice';
 
 CREATE FUNCTION text_words(p_q text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN array_remove(regexp_split_to_array(text_fold(p_q), '\s+'), '');

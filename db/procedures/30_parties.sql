@@ -98,6 +98,11 @@ DECLARE
     v_own own_report;
     v_from uuid;
 BEGIN
+    -- Whoever entered it is its first reporter, whom the row itself names.
+    IF p_case.created_role = 'citizen' AND p_case.created_by = p_me.person_id AND p_me.person_id <> ALL (p_case.withdrawn) THEN
+        RETURN (p_case.reporter_name, p_case.reporter_phone, p_case.reporter_anonymous, p_case.reporter_private,
+            p_case.reporter_contactable, false, NULL, NULL, NULL, NULL, NULL)::own_report;
+    END IF;
     SELECT r.name, r.phone, r.anonymous, r.private, r.contactable, r.from_case IS NOT NULL, r.from_case
     INTO v_own.name, v_own.phone, v_own.anonymous, v_own.private, v_own.contactable, v_own.merged, v_from
     FROM case_reporters r

@@ -28,6 +28,13 @@ CREATE TYPE work AS (
     detail jsonb
 );
 
+-- What work on a case or a ticket begins with: found, and locked, by one look.
+CREATE TYPE scene AS (
+    c cases,
+    t tickets,
+    policy jsonb
+);
+
 CREATE FUNCTION refused(INOUT w work, p_code text, p_pointer text DEFAULT NULL, p_detail jsonb DEFAULT NULL)
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
@@ -62,22 +69,25 @@ CREATE FUNCTION policy_with(p_settings jsonb) RETURNS jsonb LANGUAGE sql IMMUTAB
 RETURN CASE WHEN p_settings IS NULL THEN policy_defaults() ELSE policy_defaults() || p_settings END;
 
 CREATE FUNCTION policy_of(p_tenant text, p_version integer) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_settings jsonb := (SELECT p.settings FROM policies p WHERE p.tenant = p_tenant AND p.version = p_version);
 BEGIN
-    RETURN policy_with((SELECT p.settings FROM policies p WHERE p.tenant = p_tenant AND p.version = p_version));
+    RETURN policy_with(v_settings);
 END $$;
 COMMENT ON FUNCTION policy_of(text, integer) IS 'The numbers of a version; version 0 is the defaults.';
 
 CREATE FUNCTION policy_minutes(p_policy jsonb, p_name text) RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (p_policy ->> p_name)::numeric::double precision * interval '1 minute';
 
--- The category as it is now decides whether somebody must come and whether a photo is wanted.
+-- The category as it is now decides whether somebody must come and whether a photo is wanted; few actions ask.
 CREATE FUNCTION work_category(INOUT w work) LANGUAGE plpgsql STABLE AS $$
 BEGIN
     SELECT k.on_scene, k.photo_required INTO w.on_scene, w.photo_required
     FROM categories k WHERE k.tenant = (w.c).tenant AND k.code = (w.c).category;
 END $$;
 
-CREATE FUNCTION work_of(p_me actor, p_now timestamptz, p_action text, p_body jsonb) RETURNS work LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE FUNCTION work_of(p_me actor, p_now timestamptz, p_action text, p_body jsonb, s scene) RETURNS work
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     w work;
 BEGIN
@@ -86,6 +96,12 @@ BEGIN
     w.action := p_action;
     w.variant := '';
     w.body := p_body;
+    w.old := s.c;
+    w.c := s.c;
+    w.t_old := s.t;
+    w.t := s.t;
+    w.policy := s.policy;
+    w.zone := p_me.zone;
     w.events := '{}';
     w.sole := false;
     w.touched := false;
@@ -94,19 +110,21 @@ END $$;
 
 CREATE FUNCTION work_on(p_me actor, p_now timestamptz, p_action text, p_body jsonb, p_case cases)
 RETURNS work LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    w work := work_of(p_me, p_now, p_action, p_body);
 BEGIN
-    w.old := p_case;
-    w.c := p_case;
-    SELECT s.zone, policy_with(p.settings), k.on_scene, k.photo_required INTO w.zone, w.policy, w.on_scene, w.photo_required
-    FROM tenants s LEFT JOIN policies p ON p.tenant = s.tenant AND p.version = p_case.policy_version
-    LEFT JOIN categories k ON k.tenant = s.tenant AND k.code = p_case.category
-    WHERE s.tenant = p_case.tenant;
-    RETURN w;
+    RETURN work_of(p_me, p_now, p_action, p_body, (p_case, NULL, policy_of(p_case.tenant, p_case.policy_version))::scene);
 END $$;
 COMMENT ON FUNCTION work_on(actor, timestamptz, text, jsonb, cases) IS
     'The work of an action on a case that is locked.';
+
+-- The system at work on a street: nobody, in its zone.
+CREATE FUNCTION system_actor(p_tenant text) RETURNS actor LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v actor;
+BEGIN
+    v.tenant := p_tenant;
+    v.zone := (SELECT s.zone FROM tenants s WHERE s.tenant = p_tenant);
+    RETURN v;
+END $$;
 
 -- The system's own hand: what it does in the transaction that causes it, or from a job.
 CREATE FUNCTION as_system(INOUT w work) LANGUAGE plpgsql IMMUTABLE AS $$

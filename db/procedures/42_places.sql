@@ -19,11 +19,18 @@ END $$;
 -- A case takes its grid from its point, else from the place it is about, else from the area somebody named.
 CREATE FUNCTION case_placed(INOUT c cases, p_area text) LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    c.area := coalesce(
-        grid_at(c.tenant, c.point),
-        CASE WHEN c.point IS NULL THEN
-            (SELECT p.grid_code FROM places p WHERE p.tenant = c.tenant AND p.id = c.place_id) END,
-        grid_of(c.tenant, p_area));
-    c.community := community_of(c.tenant, c.area);
+    c.area := NULL;
+    c.community := NULL;
+    IF c.point IS NOT NULL THEN
+        c.area := grid_at(c.tenant, c.point);
+    ELSIF c.place_id IS NOT NULL THEN
+        c.area := (SELECT p.grid_code FROM places p WHERE p.tenant = c.tenant AND p.id = c.place_id);
+    END IF;
+    IF c.area IS NULL AND p_area IS NOT NULL THEN
+        c.area := grid_of(c.tenant, p_area);
+    END IF;
+    IF c.area IS NOT NULL THEN
+        c.community := community_of(c.tenant, c.area);
+    END IF;
 END $$;
 COMMENT ON FUNCTION case_placed(cases, text) IS 'The case with the grid and community that follow from where it is.';

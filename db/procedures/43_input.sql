@@ -111,22 +111,14 @@ BEGIN
 END $$;
 
 -- One or more of point, address, place, area: somebody must be able to find it.
-CREATE FUNCTION place_given(INOUT w work) LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-    c cases := w.c;
-BEGIN
-    IF c.point IS NULL AND c.address IS NULL AND c.place_id IS NULL AND c.area IS NULL THEN
-        w := refused(w, 'place_missing', '/location');
-    END IF;
-END $$;
+CREATE FUNCTION is_placed(c cases) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (c).point IS NOT NULL OR (c).address IS NOT NULL OR (c).place_id IS NOT NULL OR (c).area IS NOT NULL;
 
 CREATE FUNCTION place_kept(INOUT w work) LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_work work := w;
 BEGIN
-    v_work.c := case_edited(w);
-    v_work := place_given(v_work);
-    w := refused(w, v_work.code, v_work.pointer, v_work.detail);
+    IF NOT is_placed(case_edited(w)) THEN
+        w := refused(w, 'place_missing', '/location');
+    END IF;
 END $$;
 
 -- Tickets of a body go to active organisations.

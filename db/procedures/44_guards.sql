@@ -107,6 +107,7 @@ DECLARE
     v_point geometry := wgs84_point(w.body -> 'point');
     v_accuracy double precision := coalesce((w.body #>> '{point,accuracy}')::double precision, 0);
 BEGIN
+    w := work_category(w);
     IF NOT w.on_scene OR c.point IS NULL THEN
         RETURN;
     ELSIF v_point IS NULL THEN
@@ -195,6 +196,7 @@ END $$;
 
 CREATE FUNCTION guard_photo(INOUT w work) LANGUAGE plpgsql STABLE AS $$
 BEGIN
+    w := work_category(w);
     IF w.photo_required AND coalesce(w.body -> 'attachments', '[]') IN ('[]', 'null') THEN
         w := refused(w, 'photo_missing', '/attachments');
     END IF;

@@ -96,6 +96,10 @@ CREATE FUNCTION ticket_check(INOUT w work) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     m ticket_moves;
 BEGIN
+    -- start from signed is for categories where nobody has to come.
+    IF w.action = 'start' THEN
+        w := work_category(w);
+    END IF;
     SELECT * INTO m FROM ticket_moves x
     WHERE x.state = (w.t).state AND x.action = w.action
         AND (x.variant = '' OR x.variant = 'remote' AND NOT w.on_scene);
@@ -111,7 +115,7 @@ BEGIN
         w := check_person(w, m.who, m.bits, m.person, ticket_parties(w.me, w.t, w.c),
             coalesce((w.c).area = ANY ((w.me).areas), false));
     END IF;
-    IF w.code IS NULL THEN
+    IF w.code IS NULL AND (m.fields <> '{}' OR w.body ?| '{category,area,attachments,photo}') THEN
         w := check_row(w, m.fields);
     END IF;
 END $$;

@@ -122,17 +122,3 @@ BEGIN
         SELECT i.id FROM unnest(p_cases) WITH ORDINALITY AS i (id, n) JOIN cases c ON c.tenant = p_me.tenant AND c.id = i.id
         WHERE case_in_sight(p_me, c) ORDER BY i.n);
 END $$;
-
--- p_duplicates: staff get the ids of those they see, a resident a count.
-CREATE FUNCTION case_replied(m actor, c cases, p_now timestamptz, p_location text, p_replayed boolean, p_duplicates uuid[])
-RETURNS SETOF case_reply LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 AS $$
-BEGIN
-    RETURN QUERY
-    SELECT NULL::text, NULL::text, NULL::jsonb, c.version, p_location, p_replayed, m.names_version, masks_staff(m),
-\ir ../parts/case_columns.sql
-        , cardinality(p_duplicates), CASE WHEN sees_staff(m) AND p_duplicates IS NOT NULL THEN cases_in_sight(m, p_duplicates) END
-    FROM (SELECT coalesce(p_now, statement_timestamp()) AS now OFFSET 0) AS n
-\ir ../parts/case_tables.sql
-    ;
-END $$;
-COMMENT ON FUNCTION case_replied(actor, cases, timestamptz, text, boolean, uuid[]) IS 'The case as this reader may see it, now';

@@ -1,4 +1,4 @@
--- A ticket as every action answers it, with what its department needs to know of the case; built as case_replied is.
+-- A ticket as every action answers it, with what its department needs to know of the case.
 
 CREATE FUNCTION ticket_eyes(m actor, t tickets, c cases) RETURNS case_eyes LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
@@ -43,15 +43,3 @@ BEGIN
     RETURN v;
 END $$;
 COMMENT ON FUNCTION ticket_refusal(text, text, jsonb) IS 'A reply that only refuses';
-
-CREATE FUNCTION ticket_replied(m actor, t tickets, c cases, p_now timestamptz, p_replayed boolean)
-RETURNS SETOF ticket_reply LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 AS $$
-BEGIN
-    RETURN QUERY
-    SELECT NULL::text, NULL::text, NULL::jsonb, t.version, NULL::text, p_replayed, m.names_version, masks_staff(m),
-\ir ../parts/ticket_columns.sql
-    FROM (SELECT coalesce(p_now, statement_timestamp()) AS now OFFSET 0) AS n
-\ir ../parts/ticket_tables.sql
-    ;
-END $$;
-COMMENT ON FUNCTION ticket_replied(actor, tickets, cases, timestamptz, boolean) IS 'The ticket as this reader may see it, now';

@@ -34,7 +34,6 @@ BEGIN
     w.c.level := p_level;
     w.c.category := coalesce(w.body ->> 'category', (w.c).category);
     w.c.registered_at := w.now;
-    w := work_category(w);
     w := case_to(w, 'register', 'registered', p_note,
         jsonb_build_object('level', p_level, 'category', (w.c).category));
     w := level_dues(w, 'register');

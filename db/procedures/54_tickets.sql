@@ -248,7 +248,9 @@ BEGIN
     IF (w.me).person_id <> ALL ((w.t).workers) THEN
         w.t.workers := (w.t).workers || (w.me).person_id;
     END IF;
-    w := worked(w);
+    IF (w.me).person_id <> ALL ((w.c).workers) THEN
+        w := worked(w);
+    END IF;
 END $$;
 
 CREATE FUNCTION do_sign(INOUT w work) LANGUAGE plpgsql AS $$
@@ -273,16 +275,19 @@ CREATE FUNCTION do_ticket_step(INOUT w work) LANGUAGE plpgsql AS $$
 DECLARE
     v_point geometry := wgs84_point(w.body -> 'point');
     v_accuracy double precision := (w.body #>> '{point,accuracy}')::double precision;
+    t tickets;
 BEGIN
     w := ticket_worked(w);
+    t := w.t;
     CASE w.action
-        WHEN 'contact' THEN w.t.contacted_at := coalesce((w.t).contacted_at, w.now);
-        WHEN 'start' THEN w.t.started_at := coalesce((w.t).started_at, w.now);
+        WHEN 'contact' THEN t.contacted_at := coalesce(t.contacted_at, w.now);
+        WHEN 'start' THEN t.started_at := coalesce(t.started_at, w.now);
         WHEN 'report_in' THEN
-            w.t.reported_in_at := w.now;
-            w.t.report_point := v_point;
-            w.t.report_accuracy := v_accuracy;
+            t.reported_in_at := w.now;
+            t.report_point := v_point;
+            t.report_accuracy := v_accuracy;
     END CASE;
+    w.t := t;
     w := ticket_to(w, w.action, w.to_state, w.body ->> 'note', CASE WHEN v_point IS NOT NULL THEN
         jsonb_build_object('lon', st_x(v_point), 'lat', st_y(v_point), 'accuracy', v_accuracy) END);
 END $$;

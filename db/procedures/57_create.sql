@@ -1,16 +1,39 @@
 -- Intake: one call that may also accept, register, start and arrive, each by its own rule, or else does nothing at all.
 
+-- What intake needs of the street: one look.
+CREATE TYPE intake_scene AS (
+    number_prefix text,
+    policy_version integer,
+    policy jsonb,
+    active boolean,           -- of the category; null: there is none of this code
+    on_scene boolean,
+    questions jsonb
+);
+
+CREATE FUNCTION intake_scene(p_tenant text, p_category text, p_now timestamptz) RETURNS intake_scene LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v intake_scene;
+BEGIN
+    SELECT s.number_prefix, coalesce(p.version, 0), policy_with(p.settings), k.active, k.on_scene, k.questions
+    INTO v
+    FROM tenants s LEFT JOIN categories k ON k.tenant = s.tenant AND k.code = p_category
+    LEFT JOIN LATERAL (
+        SELECT x.version, x.settings FROM policies x WHERE x.tenant = s.tenant AND x.valid_from <= p_now
+        ORDER BY x.version DESC LIMIT 1) AS p ON true
+    WHERE s.tenant = p_tenant;
+    RETURN v;
+END $$;
+
+-- A citizen reports for themselves; staff who name nobody found it themselves.
 CREATE FUNCTION reporter_drafted(INOUT c cases, p_me actor, p_reporter jsonb) LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    v_self people;
     v_citizen boolean := c.created_role = 'citizen';
 BEGIN
-    -- A citizen reports for themselves; staff who name nobody found it themselves.
-    IF v_citizen THEN
-        SELECT * INTO v_self FROM people p WHERE p.tenant = c.tenant AND p.id = p_me.person_id;
+    c.reporter_name := coalesce(p_reporter ->> 'name', CASE WHEN v_citizen THEN nullif(p_me.name, '') END);
+    c.reporter_phone := p_reporter ->> 'phone';
+    IF v_citizen AND c.reporter_phone IS NULL THEN
+        c.reporter_phone := (SELECT p.phone FROM people p WHERE p.tenant = c.tenant AND p.id = p_me.person_id);
     END IF;
-    c.reporter_name := coalesce(p_reporter ->> 'name', nullif(v_self.name, ''));
-    c.reporter_phone := coalesce(p_reporter ->> 'phone', v_self.phone);
     c.reporter_anonymous := coalesce((p_reporter ->> 'anonymous')::boolean, false);
     c.reporter_private := coalesce((p_reporter ->> 'private')::boolean, false);
     c.reporter_contactable := coalesce((p_reporter ->> 'contactable')::boolean,
@@ -18,34 +41,20 @@ BEGIN
     c.reporters := CASE WHEN v_citizen AND p_me.person_id IS NOT NULL THEN ARRAY[p_me.person_id] ELSE '{}' END;
 END $$;
 
-CREATE FUNCTION case_drafted_clocks(INOUT c cases, p_now timestamptz, p_on_scene boolean) LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_policy jsonb;
+CREATE FUNCTION tags_of(p_tags jsonb) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
-    c.policy_version := coalesce((
-        SELECT max(p.version) FROM policies p WHERE p.tenant = c.tenant AND p.valid_from <= p_now), 0);
-    v_policy := policy_of(c.tenant, c.policy_version);
-    c.received_at := p_now;
-    c.round := 1;
-    c.round_started_at := p_now;
-    c.round_suspended := '0';
-    c.arrive_due_at := CASE WHEN p_on_scene THEN p_now + policy_minutes(v_policy, 'arrive_minutes') END;
-    c.resolve_run := 1;
-    c.resolve_due_at := p_now + policy_minutes(v_policy, 'ordinary_minutes');
-    c.resolve_cause := 'level';
-    c.plan_run := 1;
-    c.fired := '{}';
-    c.plan_parties := '{}';
-    c.state_at := p_now;
-    c.updated_at := p_now;
+    IF coalesce(jsonb_typeof(p_tags), 'null') = 'null' THEN
+        RETURN '{}';
+    END IF;
+    RETURN ARRAY(SELECT DISTINCT jsonb_array_elements_text(p_tags) ORDER BY 1);
 END $$;
 
 -- The row as intake would have it; what its references lead to is checked apart.
-CREATE FUNCTION case_drafted(p_me actor, p_id uuid, p_now timestamptz, p_role text, b jsonb)
+CREATE FUNCTION case_drafted(p_me actor, p_id uuid, p_now timestamptz, b jsonb, s intake_scene)
 RETURNS cases LANGUAGE plpgsql STABLE AS $$
 DECLARE
     c cases;
-    v_on_scene boolean := (SELECT k.on_scene FROM categories k WHERE k.tenant = p_me.tenant AND k.code = b ->> 'category');
+    v_role text := creating_role(p_me.bits);
 BEGIN
     c.tenant := p_me.tenant;
     c.id := p_id;
@@ -57,19 +66,19 @@ BEGIN
     c.description := b ->> 'description';
     c.level := 'ordinary';
     c.proposed_level := b ->> 'level';
-    c.source := coalesce(b ->> 'source', CASE p_role WHEN 'citizen' THEN 'resident_app' WHEN 'grid_worker' THEN 'patrol'
+    c.source := coalesce(b ->> 'source', CASE v_role WHEN 'citizen' THEN 'resident_app' WHEN 'grid_worker' THEN 'patrol'
         WHEN 'window_clerk' THEN 'window' ELSE 'other' END);
-    c.tags := ARRAY(SELECT DISTINCT jsonb_array_elements_text(coalesce(nullif(b -> 'tags', 'null'), '[]')) ORDER BY 1);
+    c.tags := tags_of(b -> 'tags');
     c.answers := coalesce(nullif(b -> 'answers', 'null'), '{}');
     c.point := wgs84_point(b -> 'location');
     c.address := coalesce(b ->> 'address', b #>> '{location,address}');
     c.place_id := (b ->> 'place_id')::uuid;
     c := case_placed(c, b ->> 'area');
     c.created_by := p_me.person_id;
-    c.created_role := p_role;
+    c.created_role := v_role;
     c.created_org := p_me.org;
     c := reporter_drafted(c, p_me, b -> 'reporter');
-    c.first_contact := CASE WHEN p_role NOT IN ('citizen', 'client') THEN p_me.person_id END;
+    c.first_contact := CASE WHEN v_role NOT IN ('citizen', 'client') THEN p_me.person_id END;
     c.withdrawn := '{}';
     c.workers := '{}';
     c.organisations := '{}';
@@ -77,7 +86,20 @@ BEGIN
     c.tickets_issued := 0;
     c.tickets_open := 0;
     c.tickets_unsubmitted := 0;
+    c.policy_version := s.policy_version;
     c.claimed_at := (b ->> 'claimed_at')::timestamptz;
+    c.received_at := p_now;
+    c.round := 1;
+    c.round_started_at := p_now;
+    c.round_suspended := '0';
+    c.arrive_due_at := CASE WHEN s.on_scene THEN p_now + policy_minutes(s.policy, 'arrive_minutes') END;
+    c.resolve_run := 1;
+    c.resolve_due_at := p_now + policy_minutes(s.policy, 'ordinary_minutes');
+    c.resolve_cause := 'level';
+    c.plan_run := 1;
+    c.plan_parties := '{}';
+    c.fired := '{}';
+    c.state_at := p_now;
     c.never_sampled := false;
     c.signed_round := 0;
     c.objected := false;
@@ -89,9 +111,14 @@ BEGIN
     c.refs_known := 0;
     c.requests_pending := 0;
     c.event_seq := 0;
-    RETURN case_drafted_clocks(c, p_now, v_on_scene);
+    c.updated_at := p_now;
+    RETURN c;
 END $$;
-COMMENT ON FUNCTION case_drafted(actor, uuid, timestamptz, text, jsonb) IS 'A new case in memory.';
+COMMENT ON FUNCTION case_drafted(actor, uuid, timestamptz, jsonb, intake_scene) IS 'A new case in memory.';
+
+-- Whether the same call goes on with further steps.
+CREATE FUNCTION create_goes_on(p_body jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'true' IN (coalesce(p_body -> 'register', 'null'), coalesce(p_body -> 'start_source', 'null'), coalesce(p_body -> 'arrived', 'null'));
 
 -- The further steps of a call, each with the body its own operation would have had.
 CREATE FUNCTION create_steps(w work) RETURNS TABLE (action text, body jsonb) LANGUAGE plpgsql STABLE AS $$
@@ -132,46 +159,45 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION create_check_references(INOUT w work) LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_questions jsonb;
+CREATE FUNCTION create_check_references(INOUT w work, s intake_scene) LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    w := references_known(w);
-    IF w.code IS NULL THEN
+    IF s.active IS NOT TRUE THEN
+        w := refused(w, 'unknown_reference', '/category');
+    END IF;
+    IF w.code IS NULL AND w.body ? 'area' THEN
+        w := area_known(w);
+    END IF;
+    IF w.code IS NULL AND w.body ? 'attachments' THEN
+        w := attachments_known(w);
+    END IF;
+    IF w.code IS NULL AND w.body ? 'place_id' THEN
         w := place_known(w);
     END IF;
-    IF w.code IS NULL THEN
-        w := place_given(w);
+    IF w.code IS NULL AND NOT is_placed(w.c) THEN
+        w := refused(w, 'place_missing', '/location');
     END IF;
-    IF w.code IS NULL THEN
-        SELECT k.questions INTO v_questions FROM categories k WHERE k.tenant = (w.c).tenant AND k.code = (w.c).category;
-        w := answers_known(w, v_questions);
+    IF w.code IS NULL AND (s.questions <> '[]' OR w.body ? 'answers') THEN
+        w := answers_known(w, s.questions);
     END IF;
 END $$;
 
-CREATE FUNCTION create_check(INOUT w work) LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION create_check(INOUT w work, s intake_scene) LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF EXISTS (
+    IF w.body ? 'external_ref' AND EXISTS (
         SELECT FROM external_refs e
         WHERE e.tenant = (w.c).tenant AND e.system = w.body #>> '{external_ref,system}'
             AND e.number = w.body #>> '{external_ref,number}') THEN
         w := refused(w, 'conflict', '/external_ref/number');
         RETURN;
     END IF;
-    w := create_check_steps(w);
+    IF create_goes_on(w.body) THEN
+        w := create_check_steps(w);
+    END IF;
     IF w.code IS NULL THEN
-        w := create_check_references(w);
+        w := create_check_references(w, s);
     END IF;
 END $$;
-COMMENT ON FUNCTION create_check(work) IS 'The work, or why intake refuses; writes nothing.';
-
--- MS20241123-000123: the street's letters, the local date, the serial modulo a million.
-CREATE FUNCTION case_numbered(INOUT c cases, p_zone text) LANGUAGE plpgsql AS $$
-BEGIN
-    c.serial := nextval('case_serial');
-    c.number := (SELECT t.number_prefix FROM tenants t WHERE t.tenant = c.tenant)
-        || to_char(c.received_at AT TIME ZONE p_zone, 'YYYYMMDD') || '-' || lpad((c.serial % 1000000)::text, 6, '0');
-END $$;
+COMMENT ON FUNCTION create_check(work, intake_scene) IS 'The work, or why intake refuses; writes nothing.';
 
 CREATE FUNCTION case_inserted(c cases) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -232,22 +258,64 @@ BEGIN
     w.body := v_body;
 END $$;
 
--- Same category, near, open, recent: staff get the ids, a resident a count. A band of latitude comes from the index cases_near.
-CREATE FUNCTION duplicates_of(w work) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
+-- A citizen's first write makes the person, who is then this case's reporter. MS20241123-000123: the street's letters, the
+-- local date, the serial modulo a million.
+CREATE FUNCTION create_known(INOUT w work, s intake_scene) LANGUAGE plpgsql AS $$
 DECLARE
     c cases := w.c;
-    v_metres double precision := (w.policy ->> 'duplicate_metres')::double precision;
-    v_band double precision := v_metres / 110574; -- degrees; a degree of latitude is nowhere shorter
-    v_after timestamptz := w.now - days(w.policy, 'duplicate_days');
 BEGIN
-    IF c.point IS NULL THEN
+    IF (w.me).person_id IS NULL THEN
+        w.me := me_known(w.me);
+        c.created_by := (w.me).person_id;
+        c.reporters := ARRAY[(w.me).person_id];
+    END IF;
+    c.serial := nextval('case_serial');
+    c.number := s.number_prefix || to_char(c.received_at AT TIME ZONE w.zone, 'YYYYMMDD') || '-'
+        || lpad((c.serial % 1000000)::text, 6, '0');
+    w.c := c;
+END $$;
+
+-- The work of an intake, done or refused.
+CREATE FUNCTION case_taken_in(p_me actor, p_id uuid, p_now timestamptz, p_body jsonb) RETURNS work LANGUAGE plpgsql AS $$
+DECLARE
+    s intake_scene := intake_scene(p_me.tenant, p_body ->> 'category', p_now);
+    w work := work_of(p_me, p_now, 'create', p_body,
+        (case_drafted(p_me, p_id, p_now, p_body, s), NULL, s.policy)::scene);
+BEGIN
+    w := create_check(w, s);
+    IF w.code IS NOT NULL THEN
+        RETURN w;
+    END IF;
+    w := create_written(create_known(w, s));
+    IF create_goes_on(p_body) THEN
+        w := case_written(create_done(w));
+    ELSE
+        PERFORM events_written(w);
+    END IF;
+    RETURN w;
+END $$;
+COMMENT ON FUNCTION case_taken_in(actor, uuid, timestamptz, jsonb) IS 'The work of an intake, with the new case; or refused.';
+
+-- Same category, near, open, recent: staff get the ids, a resident a count. A band of latitude comes from the index
+-- cases_near; what is not near in longitude either is not measured.
+CREATE FUNCTION duplicates_of(c cases, p_policy jsonb, p_now timestamptz) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_metres double precision := (p_policy ->> 'duplicate_metres')::double precision;
+    v_after timestamptz := p_now - days(p_policy, 'duplicate_days');
+    v_lon double precision := st_x(c.point);
+    v_lat double precision := st_y(c.point);
+    -- Degrees: nowhere on the ellipsoid is one of them shorter than this.
+    v_high double precision := v_metres / 110574;
+    v_wide double precision := v_metres / (111319 * cos(radians(least(abs(v_lat) + v_high, 89.9))));
+BEGIN
+    IF v_lon IS NULL THEN
         RETURN '{}';
     END IF;
     RETURN ARRAY(
         SELECT x.id FROM cases x
         WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL AND x.point IS NOT NULL
-            AND st_y(x.point) BETWEEN st_y(c.point) - v_band AND st_y(c.point) + v_band
+            AND st_y(x.point) BETWEEN v_lat - v_high AND v_lat + v_high AND abs(st_x(x.point) - v_lon) <= v_wide
             AND x.id <> c.id AND x.received_at > v_after AND metres(x.point, c.point) <= v_metres
         ORDER BY x.received_at DESC LIMIT 20);
 END $$;
-COMMENT ON FUNCTION duplicates_of(work) IS 'Ids of cases that may be the same.';
+COMMENT ON FUNCTION duplicates_of(cases, jsonb, timestamptz) IS 'Ids of cases that may be the same.';

@@ -48,12 +48,11 @@ END $$;
 CREATE FUNCTION case_ticked(p_tenant text, p_case uuid, p_now timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     v_case cases;
-    v_system actor;
+    v_system actor := system_actor(p_tenant);
     w work;
     v_at timestamptz;
     v_before timestamptz;
 BEGIN
-    v_system.tenant := p_tenant;
     LOOP
         SELECT * INTO v_case FROM cases c WHERE c.tenant = p_tenant AND c.id = p_case FOR UPDATE SKIP LOCKED;
         EXIT WHEN v_case.id IS NULL OR coalesce(v_case.clock_next_at > p_now, true);

@@ -23,32 +23,59 @@ BEGIN
     RETURN case_locked(p_tenant, p_case);
 END $$;
 
-CREATE FUNCTION case_replayed(p_me actor, p_case uuid, p_now timestamptz, p_location text)
-RETURNS SETOF case_reply LANGUAGE plpgsql STABLE AS $$
+-- A case to be worked on, and what its work needs: one look, which locks it. No case in the work: there is none that the
+-- caller sees.
+CREATE FUNCTION case_seen(p_me actor, p_action text, p_body jsonb, p_case uuid, p_now timestamptz)
+RETURNS work LANGUAGE plpgsql AS $$
 DECLARE
+    v scene;
     v_case cases;
+    w work;
 BEGIN
-    SELECT * INTO v_case FROM cases c WHERE c.tenant = p_me.tenant AND c.id = p_case;
+    SELECT c, NULL::tickets, policy_with(p.settings) INTO v
+    FROM cases c LEFT JOIN policies p ON p.tenant = c.tenant AND p.version = c.policy_version
+    WHERE c.tenant = p_me.tenant AND c.id = p_case FOR UPDATE OF c;
+    v_case := v.c;
     IF case_in_sight(p_me, v_case) THEN
-        RETURN QUERY SELECT * FROM case_replied(p_me, v_case, p_now, p_location, true, NULL);
-    ELSE
-        RETURN NEXT case_refusal('not_found');
+        w := work_of(p_me, coalesce(p_now, clock_timestamp()), p_action, p_body, v);
     END IF;
+    RETURN w;
+END $$;
+
+-- The same for a ticket; the case is locked before it.
+CREATE FUNCTION ticket_seen(p_me actor, p_action text, p_body jsonb, p_ticket uuid, p_now timestamptz)
+RETURNS work LANGUAGE plpgsql AS $$
+DECLARE
+    v scene;
+    v_case cases;
+    v_ticket tickets;
+    w work;
+BEGIN
+    SELECT c, t, policy_with(p.settings) INTO v
+    FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
+    LEFT JOIN policies p ON p.tenant = t.tenant AND p.version = c.policy_version
+    WHERE t.tenant = p_me.tenant AND t.id = p_ticket FOR UPDATE OF c, t;
+    v_case := v.c;
+    v_ticket := v.t;
+    IF ticket_in_sight(p_me, v_ticket, v_case) THEN
+        w := work_of(p_me, coalesce(p_now, clock_timestamp()), p_action, p_body, v);
+    END IF;
+    RETURN w;
 END $$;
 
 CREATE FUNCTION case_create(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_id uuid, p_key text, p_fingerprint text, p_now timestamptz, p_body jsonb)
 RETURNS SETOF case_reply LANGUAGE plpgsql AS $$
 DECLARE
-    v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    c cases;
     v_key key_state;
     v_now timestamptz := coalesce(p_now, clock_timestamp());
-    v_who text[] := (SELECT t.who FROM case_transitions t WHERE t.action = 'create');
-    v_case cases;
-    w work;
+    v_duplicates uuid[];
+    v_work work;
 BEGIN
-    IF v_me.refusal IS NOT NULL THEN
-        RETURN NEXT case_refusal(v_me.refusal);
+    IF m.refusal IS NOT NULL THEN
+        RETURN NEXT case_refusal(m.refusal);
         RETURN;
     END IF;
     v_key := key_begin(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint);
@@ -56,27 +83,29 @@ BEGIN
         RETURN NEXT case_refusal('idempotency_key_reused');
         RETURN;
     ELSIF v_key.state = 'replay' THEN
-        RETURN QUERY SELECT * FROM case_replayed(v_me, v_key.object_id, v_now, '/v1/cases/' || v_key.object_id);
-        RETURN;
-    END IF;
-    w := work_on(v_me, v_now, 'create', p_body, case_drafted(v_me, p_id, v_now, acting_role(v_who, bits_of(v_who), v_me.bits), p_body));
-    w := create_check(w);
-    IF w.code IS NOT NULL THEN
-        RETURN NEXT case_refusal(w.code, w.pointer, w.detail);
-        RETURN;
-    END IF;
-    w := create_known(w);
-    w := create_written(w);
-    IF create_goes_on(p_body) THEN
-        w := create_done(w);
-        w := case_written(w);
+        SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = v_key.object_id;
+        IF NOT case_in_sight(m, c) THEN
+            RETURN NEXT case_refusal('not_found');
+            RETURN;
+        END IF;
     ELSE
-        PERFORM events_written(w);
+        v_work := case_taken_in(m, p_id, v_now, p_body);
+        IF v_work.code IS NOT NULL THEN
+            RETURN NEXT case_refusal(v_work.code, v_work.pointer, v_work.detail);
+            RETURN;
+        END IF;
+        PERFORM key_remember(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint, p_id);
+        m := v_work.me;
+        c := v_work.c;
+        v_duplicates := duplicates_of(c, v_work.policy, v_now);
     END IF;
-    PERFORM key_remember(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint, p_id);
-    v_me := w.me;
-    v_case := w.c;
-    RETURN QUERY SELECT * FROM case_replied(v_me, v_case, v_now, '/v1/cases/' || p_id, false, duplicates_of(w));
+    RETURN QUERY
+    SELECT NULL::text, NULL::text, NULL::jsonb, c.version, '/v1/cases/' || c.id, v_key.state = 'replay', m.names_version, masks_staff(m),
+\ir ../parts/case_columns.sql
+        , cardinality(v_duplicates), CASE WHEN sees_staff(m) AND v_duplicates IS NOT NULL THEN cases_in_sight(m, v_duplicates) END
+    FROM (SELECT v_now AS now OFFSET 0) AS n
+\ir ../parts/case_tables.sql
+    ;
 END $$;
 COMMENT ON FUNCTION case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb) IS
     'cases.create';
@@ -90,13 +119,14 @@ CREATE FUNCTION case_act(p_tenant text, p_actor text, p_roles text[], p_op_roles
     p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_case uuid, p_body jsonb)
 RETURNS SETOF case_reply LANGUAGE plpgsql AS $$
 DECLARE
-    v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    c cases;
     v_key key_state;
-    v_case cases;
-    w work;
+    v_now timestamptz := p_now;
+    v_work work;
 BEGIN
-    IF v_me.refusal IS NOT NULL THEN
-        RETURN NEXT case_refusal(v_me.refusal);
+    IF m.refusal IS NOT NULL THEN
+        RETURN NEXT case_refusal(m.refusal);
         RETURN;
     END IF;
     IF check_lacks_reason(p_action, p_body) THEN
@@ -108,27 +138,40 @@ BEGIN
         RETURN NEXT case_refusal('idempotency_key_reused');
         RETURN;
     ELSIF v_key.state = 'replay' THEN
-        RETURN QUERY SELECT * FROM case_replayed(v_me, v_key.object_id, p_now, NULL);
-        RETURN;
+        SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = v_key.object_id;
+        IF NOT case_in_sight(m, c) THEN
+            RETURN NEXT case_refusal('not_found');
+            RETURN;
+        END IF;
+    ELSE
+        IF p_action = 'merge' THEN
+            PERFORM both_locked(p_tenant, p_case, (p_body ->> 'into')::uuid);
+        END IF;
+        v_work := case_seen(m, p_action, p_body, p_case, p_now);
+        IF v_work.action IS NULL THEN
+            RETURN NEXT case_refusal('not_found');
+            RETURN;
+        ELSIF is_stale(p_if_match, (v_work.c).version) THEN
+            RETURN NEXT case_refusal('precondition_failed', NULL, version_detail((v_work.c).version));
+            RETURN;
+        END IF;
+        v_work := case_check(v_work);
+        IF v_work.code IS NOT NULL THEN
+            RETURN NEXT case_refusal(v_work.code, v_work.pointer, v_work.detail);
+            RETURN;
+        END IF;
+        v_work := case_written(case_do(settle_before(v_work)));
+        PERFORM key_remember(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint, p_case);
+        c := v_work.c;
+        v_now := v_work.now;
     END IF;
-    v_case := CASE WHEN p_action = 'merge' THEN both_locked(p_tenant, p_case, (p_body ->> 'into')::uuid)
-        ELSE case_locked(p_tenant, p_case) END;
-    IF NOT case_in_sight(v_me, v_case) THEN
-        RETURN NEXT case_refusal('not_found');
-        RETURN;
-    ELSIF is_stale(p_if_match, v_case.version) THEN
-        RETURN NEXT case_refusal('precondition_failed', NULL, version_detail(v_case.version));
-        RETURN;
-    END IF;
-    w := case_check(work_on(v_me, coalesce(p_now, clock_timestamp()), p_action, p_body, v_case));
-    IF w.code IS NOT NULL THEN
-        RETURN NEXT case_refusal(w.code, w.pointer, w.detail);
-        RETURN;
-    END IF;
-    w := case_written(case_do(settle_before(w)));
-    PERFORM key_remember(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint, p_case);
-    v_case := w.c;
-    RETURN QUERY SELECT * FROM case_replied(v_me, v_case, w.now, NULL, false, NULL);
+    RETURN QUERY
+    SELECT NULL::text, NULL::text, NULL::jsonb, c.version, NULL::text, v_key.state = 'replay', m.names_version, masks_staff(m),
+\ir ../parts/case_columns.sql
+        , NULL::integer, NULL::uuid[]
+    FROM (SELECT coalesce(v_now, statement_timestamp()) AS now OFFSET 0) AS n
+\ir ../parts/case_tables.sql
+    ;
 END $$;
 COMMENT ON FUNCTION case_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
     'Every action on a case that is no request.';
@@ -156,33 +199,19 @@ BEGIN
     w := case_written(w);
 END $$;
 
-CREATE FUNCTION ticket_replayed(p_me actor, p_ticket uuid, p_now timestamptz)
-RETURNS SETOF ticket_reply LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    v_ticket tickets;
-    v_case cases;
-BEGIN
-    SELECT * INTO v_ticket FROM tickets t WHERE t.tenant = p_me.tenant AND t.id = p_ticket;
-    SELECT * INTO v_case FROM cases c WHERE c.tenant = p_me.tenant AND c.id = v_ticket.case_id;
-    IF ticket_in_sight(p_me, v_ticket, v_case) THEN
-        RETURN QUERY SELECT * FROM ticket_replied(p_me, v_ticket, v_case, p_now, true);
-    ELSE
-        RETURN NEXT ticket_refusal('not_found');
-    END IF;
-END $$;
-
 CREATE FUNCTION ticket_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_ticket uuid, p_body jsonb)
 RETURNS SETOF ticket_reply LANGUAGE plpgsql AS $$
 DECLARE
-    v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    t tickets;
+    c cases;
     v_key key_state;
-    v_case cases;
-    v_ticket tickets;
-    w work;
+    v_now timestamptz := p_now;
+    v_work work;
 BEGIN
-    IF v_me.refusal IS NOT NULL THEN
-        RETURN NEXT ticket_refusal(v_me.refusal);
+    IF m.refusal IS NOT NULL THEN
+        RETURN NEXT ticket_refusal(m.refusal);
         RETURN;
     END IF;
     v_key := key_begin(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint);
@@ -190,82 +219,44 @@ BEGIN
         RETURN NEXT ticket_refusal('idempotency_key_reused');
         RETURN;
     ELSIF v_key.state = 'replay' THEN
-        RETURN QUERY SELECT * FROM ticket_replayed(v_me, v_key.object_id, p_now);
-        RETURN;
+        SELECT * INTO t FROM tickets x WHERE x.tenant = p_tenant AND x.id = v_key.object_id;
+        SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = t.case_id;
+        IF NOT ticket_in_sight(m, t, c) THEN
+            RETURN NEXT ticket_refusal('not_found');
+            RETURN;
+        END IF;
+    ELSE
+        v_work := ticket_seen(m, p_action, p_body, p_ticket, p_now);
+        IF v_work.action IS NULL THEN
+            RETURN NEXT ticket_refusal('not_found');
+            RETURN;
+        ELSIF is_stale(p_if_match, (v_work.t).version) THEN
+            RETURN NEXT ticket_refusal('precondition_failed', NULL, version_detail((v_work.t).version));
+            RETURN;
+        END IF;
+        v_work := ticket_check(v_work);
+        IF v_work.code IS NULL AND p_action = 'approve' AND coalesce(p_body -> 'feedback', 'null') <> 'null' THEN
+            v_work := feedback_check(v_work);
+        END IF;
+        IF v_work.code IS NOT NULL THEN
+            RETURN NEXT ticket_refusal(v_work.code, v_work.pointer, v_work.detail);
+            RETURN;
+        END IF;
+        v_work := ticket_done(v_work);
+        PERFORM key_remember(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint, p_ticket);
+        t := v_work.t;
+        c := v_work.c;
+        v_now := v_work.now;
     END IF;
-    w := ticket_seen(v_me, p_action, p_body, p_ticket, p_now);
-    IF (w.t).id IS NULL THEN
-        RETURN NEXT ticket_refusal('not_found');
-        RETURN;
-    ELSIF is_stale(p_if_match, (w.t).version) THEN
-        RETURN NEXT ticket_refusal('precondition_failed', NULL, version_detail((w.t).version));
-        RETURN;
-    END IF;
-    w := ticket_check(w);
-    IF w.code IS NULL AND p_action = 'approve' AND coalesce(p_body -> 'feedback', 'null') <> 'null' THEN
-        w := feedback_check(w);
-    END IF;
-    IF w.code IS NOT NULL THEN
-        RETURN NEXT ticket_refusal(w.code, w.pointer, w.detail);
-        RETURN;
-    END IF;
-    w := ticket_done(w);
-    PERFORM key_remember(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint, p_ticket);
-    v_case := w.c;
-    v_ticket := w.t;
-    RETURN QUERY SELECT * FROM ticket_replied(v_me, v_ticket, v_case, w.now, false);
+    RETURN QUERY
+    SELECT NULL::text, NULL::text, NULL::jsonb, t.version, NULL::text, v_key.state = 'replay', m.names_version, masks_staff(m),
+\ir ../parts/ticket_columns.sql
+    FROM (SELECT coalesce(v_now, statement_timestamp()) AS now OFFSET 0) AS n
+\ir ../parts/ticket_tables.sql
+    ;
 END $$;
 COMMENT ON FUNCTION ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
     'Every action on a ticket that is no request.';
-
--- A ticket to be worked on, and what its work needs: one look, which locks the case before the ticket.
-CREATE TYPE ticket_scene AS (c cases, t tickets, zone text, policy jsonb, on_scene boolean, photo_required boolean);
-
--- No ticket in the work: there is none that the caller sees.
-CREATE FUNCTION ticket_seen(p_me actor, p_action text, p_body jsonb, p_ticket uuid, p_now timestamptz)
-RETURNS work LANGUAGE plpgsql AS $$
-DECLARE
-    v ticket_scene;
-    v_case cases;
-    v_ticket tickets;
-    w work;
-BEGIN
-    SELECT c, t, s.zone, policy_with(p.settings), k.on_scene, k.photo_required INTO v
-    FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
-    JOIN tenants s ON s.tenant = t.tenant
-    LEFT JOIN policies p ON p.tenant = t.tenant AND p.version = c.policy_version
-    LEFT JOIN categories k ON k.tenant = t.tenant AND k.code = c.category
-    WHERE t.tenant = p_me.tenant AND t.id = p_ticket FOR UPDATE OF c, t;
-    v_case := v.c;
-    v_ticket := v.t;
-    IF NOT coalesce(ticket_in_sight(p_me, v_ticket, v_case), false) THEN
-        RETURN w;
-    END IF;
-    w := work_of(p_me, coalesce(p_now, clock_timestamp()), p_action, p_body);
-    w.old := v_case;
-    w.c := v_case;
-    w.t_old := v_ticket;
-    w.t := v_ticket;
-    w.zone := v.zone;
-    w.policy := v.policy;
-    w.on_scene := v.on_scene;
-    w.photo_required := v.photo_required;
-    RETURN w;
-END $$;
-
-CREATE FUNCTION create_goes_on(p_body jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 'true' IN (coalesce(p_body -> 'register', 'null'), coalesce(p_body -> 'start_source', 'null'), coalesce(p_body -> 'arrived', 'null'));
-
--- A citizen's first write makes the person, who is then this case's reporter.
-CREATE FUNCTION create_known(INOUT w work) LANGUAGE plpgsql AS $$
-BEGIN
-    IF (w.me).person_id IS NULL THEN
-        w.me := me_known(w.me);
-        w.c.created_by := (w.me).person_id;
-        w.c.reporters := ARRAY[(w.me).person_id];
-    END IF;
-    w.c := case_numbered(w.c, w.zone);
-END $$;
 
 SELECT delegate('case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb)'::regprocedure);
 SELECT delegate(

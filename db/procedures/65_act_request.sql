@@ -182,18 +182,6 @@ END $$;
 COMMENT ON FUNCTION request_ask(text, text, text[], text[], text, text[], text, text, text, timestamptz, uuid, jsonb) IS
     'cases.request and tickets.request';
 
-CREATE FUNCTION case_seen(p_me actor, p_action text, p_body jsonb, p_case uuid, p_now timestamptz)
-RETURNS work LANGUAGE plpgsql AS $$
-DECLARE
-    v_case cases := case_locked(p_me.tenant, p_case);
-    w work;
-BEGIN
-    IF coalesce(case_in_sight(p_me, v_case), false) THEN
-        w := work_on(p_me, coalesce(p_now, clock_timestamp()), p_action, p_body, v_case);
-    END IF;
-    RETURN w;
-END $$;
-
 CREATE FUNCTION request_created(INOUT v request_reply) LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF v._code IS NULL THEN

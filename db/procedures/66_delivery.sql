@@ -6,7 +6,7 @@
 CREATE FUNCTION ticket_delivery(p_tenant text, p_ticket uuid, p_failed boolean, p_now timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    v_system actor;
+    v_system actor := system_actor(p_tenant);
     v_case cases := case_locked(p_tenant, (SELECT t.case_id FROM tickets t WHERE t.tenant = p_tenant AND t.id = p_ticket));
     v_from text := CASE WHEN p_failed THEN 'issued' ELSE 'send_failed' END;
     w work;
@@ -14,7 +14,6 @@ BEGIN
     IF v_case.id IS NULL THEN
         RETURN false;
     END IF;
-    v_system.tenant := p_tenant;
     w := work_on(v_system, coalesce(p_now, clock_timestamp()), 'delivery', '{}', v_case);
     w.role := 'system';
     w := ticket_loaded(w, p_ticket);

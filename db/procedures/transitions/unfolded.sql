@@ -141,6 +141,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION offered(text, text, bigint) IS 'What state and bits allow, as the encoder has it too.';
 
+-- The role in which somebody reports: the first of the table's that the caller has; an expression, made from the table.
+DO $do$
+BEGIN
+    EXECUTE format($f$
+        CREATE FUNCTION creating_role(p_bits bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+        RETURN CASE %s END $f$, (
+            SELECT string_agg(format('WHEN p_bits & %s <> 0 THEN %L', p.bits, w.role), ' ' ORDER BY w.n)
+            FROM case_transitions t CROSS JOIN LATERAL unnest(t.who) WITH ORDINALITY AS w (role, n)
+            JOIN machine_parties p ON p.party = w.role
+            WHERE t.action = 'create'));
+END $do$;
+COMMENT ON FUNCTION creating_role(bigint) IS 'The role in which a caller of these bits reports a case';
+
 -- The step follows from the state: an expression, made from the table.
 DO $do$
 BEGIN

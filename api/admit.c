@@ -171,6 +171,9 @@ static const char *check_route(struct request *request, enum route route)
         return "no_such_route";
     if (route == ROUTE_NO_METHOD)
         return "method_not_allowed";
+    if (request->operation->streams)
+        return negotiate_accepts(request->headers.values[HEADER_ACCEPT], "text", "event-stream") ? NULL
+                                                                                                 : "not_acceptable";
     if (request->operation->exports)
         return exports_accepted(request) ? NULL : "not_acceptable";
     if (request->operation->encoder && request->manner == MANNER_OWN &&
@@ -200,10 +203,11 @@ static const char *check_token(struct request *request)
         return "invalid_token";
     }
     request->actor = actor_copy(request->arena, actor);
+    request->headers.values[HEADER_AUTHORIZATION] = NULL;
     return request->actor ? NULL : "unavailable";
 }
 
-static bool is_citizen(const struct actor *actor)
+bool admit_is_citizen(const struct actor *actor)
 {
     for (size_t i = 0; i < contract.n_roles && i < 32; i++)
         if ((actor->roles & 1u << i) && !strcmp(contract.roles[i], "citizen"))
@@ -213,7 +217,7 @@ static bool is_citizen(const struct actor *actor)
 
 /* A machine is let in by its scopes alone, whatever roles its token has beside; a person by roles alone. The database
  * asks the same once more, of what the client may by now. */
-static bool is_let_in(const struct actor *actor, const struct operation *operation)
+bool admit_lets_in(const struct actor *actor, const struct operation *operation)
 {
     uint32_t both = actor->roles & operation->roles;
 
@@ -222,7 +226,7 @@ static bool is_let_in(const struct actor *actor, const struct operation *operati
 
 static struct rates *rates_of(const struct worker *worker, const struct actor *actor)
 {
-    return actor->roles & contract.machine ? worker->client_rates : is_citizen(actor) ? worker->rates : NULL;
+    return actor->roles & contract.machine ? worker->client_rates : admit_is_citizen(actor) ? worker->rates : NULL;
 }
 
 static const char *check_actor(struct request *request)
@@ -234,7 +238,7 @@ static const char *check_actor(struct request *request)
 
     if (code || !actor)
         return code;
-    if (!is_let_in(actor, operation))
+    if (!admit_lets_in(actor, operation))
         return "insufficient_role";
     rates = rates_of(request->worker, actor);
     if (rates && !rates_take(rates, actor->tenant, actor->subject, request->worker->now_ms))

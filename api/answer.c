@@ -42,21 +42,49 @@ static bool flag_at(const PGresult *result, int row, int column, bool fallback)
     return bytes ? bytes[0] != 0 : fallback;
 }
 
-const char *answer_code(const PGresult *result)
+const char *answer_text(const PGresult *result, int row, const char *column)
 {
-    return PQntuples(result) ? text_at(result, 0, PQfnumber(result, "_code")) : NULL;
+    return text_at(result, row, PQfnumber(result, column));
 }
 
-static void refuse(struct request *request, const struct binding *binding, const PGresult *result, int row)
+int64_t answer_integer(const PGresult *result, int row, const char *column, int64_t fallback)
 {
-    const char *detail = text_at(result, row, binding->detail);
-    int size = detail ? PQgetlength(result, row, binding->detail) : 0;
+    return integer_at(result, row, PQfnumber(result, column), fallback);
+}
 
+bool answer_flag(const PGresult *result, int row, const char *column)
+{
+    return flag_at(result, row, PQfnumber(result, column), false);
+}
+
+bool answer_refusal(const PGresult *result, int row, struct refusal *ret_refusal)
+{
+    int detail = PQfnumber(result, "_detail");
+
+    *ret_refusal = (struct refusal){
+        .code = answer_text(result, row, "_code"),
+        .pointer = answer_text(result, row, "_pointer"),
+        .detail = text_at(result, row, detail),
+    };
+    if (ret_refusal->detail)
+        ret_refusal->detail_size = (size_t)PQgetlength(result, row, detail);
     /* jsonb has its version, one byte, in front. */
-    if (size > 0 && PQftype(result, binding->detail) == JSONB_OID)
-        detail++, size--;
-    problem_fill(request, text_at(result, row, binding->code), detail, (size_t)size,
-                 text_at(result, row, binding->pointer));
+    if (ret_refusal->detail_size && PQftype(result, detail) == JSONB_OID)
+        ret_refusal->detail++, ret_refusal->detail_size--;
+    return ret_refusal->code;
+}
+
+const char *answer_code(const PGresult *result)
+{
+    return PQntuples(result) ? answer_text(result, 0, "_code") : NULL;
+}
+
+static void refuse(struct request *request, const PGresult *result, int row)
+{
+    struct refusal refusal;
+
+    (void)answer_refusal(result, row, &refusal);
+    problem_fill(request, refusal.code, refusal.detail, refusal.detail_size, refusal.pointer);
 }
 
 static void refuse_internal(struct request *request, const char *note)
@@ -161,7 +189,7 @@ static enum answered answer_object(struct request *request, const struct binding
     if (!PQntuples(result))
         problem_fill(request, "not_found", /* detail= */ NULL, 0, /* pointer= */ NULL);
     else if (text_at(result, 0, binding->code))
-        refuse(request, binding, result, 0);
+        refuse(request, result, 0);
     else
         return fill_object(request, binding, result);
     return ANSWER_FULL;
@@ -281,7 +309,7 @@ static enum answered answer_list(struct request *request, const struct binding *
     int r;
 
     if (PQntuples(result) && text_at(result, 0, binding->code)) {
-        refuse(request, binding, result, 0);
+        refuse(request, result, 0);
         return ANSWER_FULL;
     }
     reply->status = request->operation->status;
@@ -300,7 +328,8 @@ static enum answered answer_list(struct request *request, const struct binding *
     buffer_add_text(&reply->body, "}");
     if (!request->operation->personal)
         reply->etag = etag_make(request->arena, /* version= */ -1, reply->body.data, reply->body.size);
-    return page.shown ? ANSWER_FULL : ANSWER_EMPTY_LIST;
+    /* Nobody waits who has not seen all there is. */
+    return page.shown || answer_flag(result, 0, "_more") ? ANSWER_FULL : ANSWER_EMPTY_LIST;
 }
 
 int64_t answer_edition(const struct request *request, const PGresult *result)
@@ -351,7 +380,7 @@ static enum answered answer_array(struct request *request, const struct binding 
     int r;
 
     if (PQntuples(result) && text_at(result, 0, binding->code)) {
-        refuse(request, binding, result, 0);
+        refuse(request, result, 0);
         return ANSWER_FULL;
     }
     reply->status = request->operation->status;

@@ -12,6 +12,17 @@ enum answered { ANSWER_FULL, ANSWER_EMPTY_LIST, ANSWER_WANTS_NAMES };
  * with request->named they do as they are. */
 enum answered answer_fill(struct request *request, const PGresult *result);
 
+/* For functions that write a reply around a statement's rows (x-rows). Texts end in a NUL and lie in the result. */
+struct refusal {
+    const char *code, *pointer, *detail; /* of errors.def; NULL; a JSON object's text or NULL */
+    size_t detail_size;
+};
+/* Returns whether the row is one. */
+bool answer_refusal(const PGresult *result, int row, struct refusal *ret_refusal);
+/* Columns by name; NULL, or `fallback`, when it is not there or SQL NULL. */
+const char *answer_text(const PGresult *result, int row, const char *column);
+int64_t answer_integer(const PGresult *result, int row, const char *column, int64_t fallback);
+bool answer_flag(const PGresult *result, int row, const char *column);
 /* The edition of names that the rows ask for; 0 when they ask for none. */
 int64_t answer_edition(const struct request *request, const PGresult *result);
 /* Whether the worker knows that edition, or need not. */

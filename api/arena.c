@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The first block holds most requests whole; with it the arena itself is one malloc. */
-enum { FIRST_BLOCK = 6 * 1024, NEXT_BLOCK = 16 * 1024 };
+enum { FIRST_BLOCK = 4 * 1024, NEXT_BLOCK = 16 * 1024 };
 
 struct block {
     struct block *next;
@@ -109,6 +109,36 @@ static void *alloc_raw(struct arena *arena, size_t size)
     if (memory)
         arena->allocated += size;
     return memory;
+}
+
+struct arena_mark arena_mark(const struct arena *arena)
+{
+    return (struct arena_mark){
+        .newest = arena->newest,
+        .behind = arena->newest->next,
+        .used = arena->newest->used,
+        .allocated = arena->allocated,
+    };
+}
+
+static struct block *free_until(struct block *block, const struct block *end)
+{
+    while (block != end) {
+        struct block *next = block->next;
+
+        free(block);
+        block = next;
+    }
+    return block;
+}
+
+void arena_rewind(struct arena *arena, const struct arena_mark *mark)
+{
+    arena->newest = free_until(arena->newest, mark->newest);
+    /* Big pieces went behind it. */
+    arena->newest->next = free_until(arena->newest->next, mark->behind);
+    arena->newest->used = mark->used;
+    arena->allocated = mark->allocated;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)

@@ -158,26 +158,31 @@ static struct bound bind_id(struct request *request)
     return must(request->new_id);
 }
 
-static struct bound bind_fingerprint(struct request *request)
+const char *bind_fingerprint(struct arena *arena, const char *method, const char *path, const char *if_match,
+                             const void *body, size_t body_size)
 {
-    const char *parts[] = {request->method, request->parts.path, request->headers.values[HEADER_IF_MATCH]};
+    const char *parts[] = {method, path, if_match};
     unsigned char digest[EVP_MAX_MD_SIZE];
-    EVP_MD_CTX *context;
-    char *hex = arena_alloc(request->arena, 65);
-    bool fine;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    char *hex = arena_alloc(arena, 65);
+    bool fine = hex && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
 
-    if (!request->key)
-        return may(NULL);
-    context = EVP_MD_CTX_new();
-    fine = hex && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
     for (size_t i = 0; fine && i < sizeof parts / sizeof *parts; i++)
         fine = EVP_DigestUpdate(context, parts[i] ? parts[i] : "", parts[i] ? strlen(parts[i]) + 1 : 1) == 1;
-    fine = fine && EVP_DigestUpdate(context, request->body ? request->body : "", request->body_size) == 1 &&
-           EVP_DigestFinal_ex(context, digest, NULL) == 1;
+    fine = fine && EVP_DigestUpdate(context, body, body_size) == 1 && EVP_DigestFinal_ex(context, digest, NULL) == 1;
     EVP_MD_CTX_free(context);
     for (size_t i = 0; fine && i < 32; i++)
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    return must(fine ? hex : NULL);
+    return fine ? hex : NULL;
+}
+
+static struct bound bind_own_fingerprint(struct request *request)
+{
+    if (!request->key)
+        return may(NULL);
+    return must(bind_fingerprint(request->arena, request->method, request->parts.path,
+                                 request->headers.values[HEADER_IF_MATCH], request->body ? request->body : "",
+                                 request->body_size));
 }
 
 static struct bound bind_op_roles(struct request *request)
@@ -244,7 +249,7 @@ static struct bound bind_one(struct request *request, const struct argument *arg
     case ARGUMENT_IDEMPOTENCY_KEY:
         return may(request->key);
     case ARGUMENT_FINGERPRINT:
-        return bind_fingerprint(request);
+        return bind_own_fingerprint(request);
     case ARGUMENT_IF_MATCH:
         return bind_if_match(request);
     case ARGUMENT_REQUEST_ID:

@@ -53,6 +53,16 @@ void buffer_free(struct buffer *buffer)
     *buffer = (struct buffer){0};
 }
 
+void buffer_fit(struct buffer *buffer)
+{
+    char *data = buffer->size < buffer->capacity ? realloc(buffer->data, buffer->size ? buffer->size : 1) : NULL;
+
+    if (!data)
+        return;
+    buffer->data = data;
+    buffer->capacity = buffer->size ? buffer->size : 1;
+}
+
 /* What stands behind the backslash; 'u' for \u00xx; 0 when the byte goes in as it is. */
 static char escape_of(unsigned char byte)
 {

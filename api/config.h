@@ -12,13 +12,13 @@ struct config {
     const char *database_url, *migrate_url, *service_role;
     unsigned workers, read_connections, write_connections, queue_limit, queue_wait_ms, group_limit;
     unsigned request_timeout_ms, header_timeout_ms, body_timeout_ms, upload_timeout_ms, drain_timeout_ms;
-    unsigned max_connections, idle_timeout_s, max_waiters;
+    unsigned max_connections, idle_timeout_s, max_waiters, max_streams, stream_retry_ms;
     const char *zone;
     const char *key_dir, *jwks_file, *issuer, *audience;
     const char *claim_tenant, *claim_roles, *claim_org, *claim_areas;
     unsigned leeway_s;
     const char *attachments_dir, *docs_dir, *cors_origins;
-    unsigned citizen_rate, client_rate, public_rate, failure_burst;
+    unsigned citizen_rate, citizen_streams, client_rate, public_rate, failure_burst;
     unsigned client_token_s;
     const char *webhook_allow, *webhook_ports, *webhook_ca_file;
     unsigned webhook_timeout_ms, webhook_parallel;

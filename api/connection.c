@@ -247,6 +247,22 @@ void connection_linger(struct connection *connection)
         connection->linger_fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 3);
 }
 
+/* A suspended connection is in nobody's epoll but ours, and libmicrohttpd looks at its socket again only when it is
+ * resumed. Then it shuts down and closes what it finds under that number. */
+int connection_hand_over(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    int fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 3);
+
+    if (fd < 0)
+        return -1;
+    (void)epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+    if (dup3(worker->blank_fd, connection->fd, O_CLOEXEC) >= 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 static bool receives_body(const struct connection *connection)
 {
     return connection->phase == CONNECTION_BODY || connection->phase == CONNECTION_UPLOAD;

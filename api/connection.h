@@ -63,6 +63,9 @@ void connection_enter(struct connection *connection, enum connection_phase phase
 void connection_await(struct connection *connection);
 /* The reply goes out before the body was read: keeps the socket from being reset until the client has read it. */
 void connection_linger(struct connection *connection);
+/* Takes the socket of a connection that libmicrohttpd has suspended, and leaves it another that leads nowhere; once it
+ * is resumed it closes that one. Returns the socket, which is the caller's from now on, or -1 with nothing done. */
+int connection_hand_over(struct connection *connection);
 /* Shuts down what is past its deadline. Returns milliseconds to the next, at most `most`. */
 int connections_tick(struct worker *worker, int most);
 /* Drain: closes what is between two requests. */

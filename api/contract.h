@@ -184,6 +184,7 @@ struct operation {
     bool takes_key;                                      /* POST: Idempotency-Key is honoured */
     bool personal;                                       /* no-store; false: ETag with 304 */
     bool waits;                                          /* Prefer: wait is honoured */
+    bool streams;                                        /* the reply is text/event-stream */
     const char *deprecation, *sunset, *deprecation_link; /* header values; NULL: not deprecated */
     bool raw_body;                                       /* body is not JSON; its function reads it */
     bool exports;                                        /* all rows, in parts, as CSV or lines of JSON (x-export) */

@@ -31,6 +31,6 @@ void cors_add(struct MHD_Response *response, const char *origin, const char *pre
     MHD_add_response_header(response, "Access-Control-Allow-Methods", preflight_methods);
     MHD_add_response_header(response, "Access-Control-Allow-Headers",
                             "Authorization, Content-Type, Accept, Accept-Language, If-Match, If-None-Match, "
-                            "Idempotency-Key, Prefer, X-Request-Id, traceparent");
+                            "Idempotency-Key, Prefer, X-Request-Id, traceparent, Last-Event-ID, Cache-Control");
     MHD_add_response_header(response, "Access-Control-Max-Age", "600");
 }

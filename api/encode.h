@@ -18,6 +18,8 @@ struct buffer {
 void buffer_add(struct buffer *buffer, const void *data, size_t size);
 void buffer_add_text(struct buffer *buffer, const char *text);
 void buffer_add_json_string(struct buffer *buffer, const char *text, size_t size);
+/* Gives back what is not used. */
+void buffer_fit(struct buffer *buffer);
 void buffer_free(struct buffer *buffer);
 
 /* How a property gets its value from a row. */

@@ -33,6 +33,7 @@ static const struct {
     [HEADER_IDEMPOTENCY_KEY] = {"Idempotency-Key", ONCE},
     [HEADER_IF_MATCH] = {"If-Match", LIST},
     [HEADER_IF_NONE_MATCH] = {"If-None-Match", LIST},
+    [HEADER_LAST_EVENT_ID] = {"Last-Event-ID", ONCE},
     [HEADER_ORIGIN] = {"Origin", ONCE},
     [HEADER_PREFER] = {"Prefer", LIST},
     [HEADER_RANGE] = {"Range", ONCE},
@@ -88,6 +89,8 @@ static void keep(struct headers *headers, struct arena *arena, int index, const 
     }
     if (*place)
         *place = arena_printf(arena, "%s, %.*s", *place, (int)size, value);
+    else if (index == HEADER_AUTHORIZATION && !value[size])
+        *place = value;
     else
         *place = arena_strndup(arena, value, size);
     if (!*place)

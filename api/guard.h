@@ -59,6 +59,7 @@ enum header {
     HEADER_IDEMPOTENCY_KEY,
     HEADER_IF_MATCH,
     HEADER_IF_NONE_MATCH,
+    HEADER_LAST_EVENT_ID,
     HEADER_ORIGIN,
     HEADER_PREFER,
     HEADER_RANGE,
@@ -84,7 +85,8 @@ struct headers {
 void guard_neighbours(struct headers *headers, const char *name, size_t name_size, const char *value,
                       size_t value_size);
 
-/* Takes one line. Names and values may lie in the connection's memory; what is kept is copied. */
+/* Takes one line. Names and values may lie in the connection's memory; what is kept is copied. But not a token: it is
+ * looked at at once and then forgotten, and thousands of them would hang about in waiting requests. */
 void guard_header(struct headers *headers, struct arena *arena, const char *name, size_t name_size, const char *value,
                   size_t value_size);
 

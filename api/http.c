@@ -195,6 +195,8 @@ enum MHD_Result http_handle(void *cls, struct MHD_Connection *connection, const 
         return MHD_NO;
     if (!request->begun)
         return begin(request, method, version);
+    if (request->handed_over)
+        return MHD_NO;
     if (*upload_size)
         return take_body(request, upload, upload_size);
     if (!request->reply.ready) {

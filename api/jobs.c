@@ -18,12 +18,19 @@
 enum {
     DRAIN_PAUSE_MS = 25, /* the drain notifies; at most so often, for each wakes every instance */
     DRAIN_POLL_MS = 100,
+    DRAIN_ALL_MS = 10000, /* at the latest then, and at most a twentieth of the time, also ids that have settled */
+    DRAIN_ALL_SHARE = 20,
     CLOCK_MS = 1000,
     SWEEP_MS = 10 * 60 * 1000,
+    SWEEP_MORE_MS = 1000, /* a part at a time */
     IDLE_MS = 60 * 1000,
 };
 
-#define DRAIN_ROWS "1000"
+/* Of each street in one transaction, and of each table. */
+#define DRAIN_ROWS 1000
+#define SWEEP_ROWS 50000
+#define TEXT_OF(number) #number
+#define AS_TEXT(number) TEXT_OF(number)
 
 struct job {
     struct jobs *jobs;
@@ -32,6 +39,7 @@ struct job {
     struct lease sweep_lease; /* of the clock's thread */
     uint64_t due_ms;          /* the next drain or tick */
     uint64_t rest_ms;         /* no drain before, whoever hints */
+    uint64_t all_ms;          /* the next drain that looks at all ids */
     uint64_t sweep_ms;
     pthread_t thread;
     bool started;
@@ -71,6 +79,20 @@ static void hand_on_all(struct job *job)
 }
 
 /* Gives what was committed its position and tells who waits for it. */
+static long long drain(struct job *job, uint64_t now_ms)
+{
+    bool all = now_ms >= job->all_ms;
+    long long n = lease_run(&job->lease, &job->session,
+                            all ? "SELECT outbox_drain($1, $2::bigint, $3::integer, true)"
+                                : "SELECT outbox_drain($1, $2::bigint, $3::integer, false)",
+                            AS_TEXT(DRAIN_ROWS));
+    uint64_t spent_ms = db_now_ms() - now_ms;
+
+    if (all && n >= 0)
+        job->all_ms = now_ms + DRAIN_ALL_MS + spent_ms * DRAIN_ALL_SHARE;
+    return n;
+}
+
 static void feed_turn(struct job *job, uint64_t now_ms)
 {
     long long n;
@@ -85,8 +107,9 @@ static void feed_turn(struct job *job, uint64_t now_ms)
     if (now_ms < job->due_ms)
         return;
     job->session.hinted = false;
-    n = lease_run(&job->lease, &job->session, "SELECT outbox_drain($1, $2::bigint, $3::integer)", DRAIN_ROWS);
-    job->rest_ms = now_ms + DRAIN_PAUSE_MS;
+    n = drain(job, now_ms);
+    /* More than one part waits: no rest before it is worn off. */
+    job->rest_ms = n < DRAIN_ROWS ? now_ms + DRAIN_PAUSE_MS : now_ms;
     job->due_ms = n > 0 ? job->rest_ms : now_ms + DRAIN_POLL_MS;
 }
 
@@ -101,6 +124,7 @@ static void *feed_main(void *context)
         if (session_stands(&job->session, now_ms, &anew)) {
             if (anew) { /* nobody told us what happened meanwhile */
                 lease_lost(&job->lease);
+                job->all_ms = 0;
                 wake_all(job->jobs, NULL, NULL);
             }
             feed_turn(job, now_ms);
@@ -116,11 +140,14 @@ static void *feed_main(void *context)
 
 static void sweep_turn(struct job *job, uint64_t now_ms)
 {
+    long long n = 0;
+
     if (now_ms < job->sweep_ms)
         return;
-    job->sweep_ms = now_ms + SWEEP_MS;
     if (lease_hold(&job->sweep_lease, &job->session, now_ms))
-        lease_run(&job->sweep_lease, &job->session, "SELECT sweep($1, $2::bigint)", NULL);
+        n = lease_run(&job->sweep_lease, &job->session, "SELECT sweep($1, $2::bigint, $3::integer)",
+                      AS_TEXT(SWEEP_ROWS));
+    job->sweep_ms = now_ms + (n >= SWEEP_ROWS ? SWEEP_MORE_MS : SWEEP_MS);
 }
 
 static void clock_turn(struct job *job, uint64_t now_ms)

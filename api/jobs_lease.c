@@ -5,7 +5,7 @@
 
 #define LEASE_S "10"
 
-enum { LEASE_RENEW_MS = 3000, LEASE_RETRY_MS = 2000 };
+enum { LEASE_RENEW_MS = 3000, LEASE_RETRY_MS = 500 };
 
 bool lease_hold(struct lease *lease, struct session *session, uint64_t now_ms)
 {

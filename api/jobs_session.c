@@ -96,13 +96,19 @@ static bool finish_connecting(struct session *session, uint64_t until_ms)
     return status == PGRES_POLLING_OK && PQsetnonblocking(session->pg, 1) == 0;
 }
 
-/* LISTEN takes no parameters; the channel is a word of our own. */
-static bool listen_to_channel(struct session *session)
+/* A position in the feed must not be seen before a crash can no longer take it back, whatever the installation allows
+ * others. LISTEN takes no parameters; the channel is a word of our own. */
+static bool set_up(struct session *session)
 {
     char sql[64];
 
-    if (session->channel == NULL)
-        return true;
+    PQclear(session_run(session,
+                        "SELECT set_config('synchronous_commit', 'on', false)"
+                        " WHERE current_setting('synchronous_commit') = 'off'",
+                        0, NULL));
+
+    if (session->pg == NULL || session->channel == NULL)
+        return session->pg != NULL;
     snprintf(sql, sizeof(sql), "LISTEN %s", session->channel);
     PQclear(session_run(session, sql, 0, NULL));
     return session->pg != NULL;
@@ -120,7 +126,7 @@ bool session_stands(struct session *session, uint64_t now_ms, bool *ret_anew)
         return false;
 
     session->pg = start_connecting(session);
-    if (finish_connecting(session, now_ms + CONNECT_MS) && listen_to_channel(session)) {
+    if (finish_connecting(session, now_ms + CONNECT_MS) && set_up(session)) {
         session->failures = 0;
         *ret_anew = true;
         return true;

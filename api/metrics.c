@@ -157,6 +157,7 @@ static void write_gauges(struct metrics *const *metrics, unsigned n, struct buff
     } gauges[N_GAUGES] = {
         [GAUGE_CONNECTIONS] = {"whistled_connections", "Clients' connections."},
         [GAUGE_WAITERS] = {"whistled_waiters", "Requests hanging under Prefer: wait."},
+        [GAUGE_STREAMS] = {"whistled_streams", "Streams of events."},
         [GAUGE_QUEUE] = {"whistled_database_queue", "Statements waiting for a database connection."},
         [GAUGE_DATABASE_READY] = {"whistled_database_ready", "1 when this worker reaches the database."},
     };

@@ -18,7 +18,7 @@ struct metrics *metrics_free(struct metrics *metrics);
 
 void metrics_request(struct metrics *metrics, const struct operation *operation, int status, uint64_t us);
 
-enum gauge { GAUGE_CONNECTIONS, GAUGE_WAITERS, GAUGE_QUEUE, GAUGE_DATABASE_READY, N_GAUGES };
+enum gauge { GAUGE_CONNECTIONS, GAUGE_WAITERS, GAUGE_STREAMS, GAUGE_QUEUE, GAUGE_DATABASE_READY, N_GAUGES };
 void metrics_gauge(struct metrics *metrics, enum gauge gauge, uint64_t value);
 
 /* Prometheus text of all workers together. */

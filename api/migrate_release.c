@@ -14,7 +14,8 @@ static const char *const table_grants[] = {
     "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA whistled TO %I",
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA whistled TO %I",
     "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA whistled TO %I",
-    "GRANT DELETE ON whistled.idempotency_keys, whistled.outbox TO %I",
+    "GRANT DELETE ON whistled.idempotency_keys, whistled.outbox, whistled.feed, whistled.feed_marks,"
+    " whistled.rights_changes TO %I",
     "GRANT DELETE ON whistled.webhook_messages, whistled.webhook_attempts, whistled.webhook_tickets TO %I",
     "REVOKE INSERT, UPDATE, DELETE ON whistled.migrations, whistled.releases FROM %I",
 };

@@ -84,10 +84,27 @@ void perform_over(struct request *request)
     request_finish(request);
 }
 
+static void forget_rows(struct request *request)
+{
+    db_call_clear(&request->call);
+    PQclear(request->kept);
+    request->kept = NULL;
+}
+
+/* All that a statement took from the arena; what it answered stays in the reply, but for the address of what comes
+ * next. */
+static void forget_statement(struct request *request)
+{
+    forget_rows(request);
+    request->named = false;
+    request->reply.link = NULL;
+    arena_rewind(request->arena, &request->mark);
+}
+
 void perform_again(struct request *request)
 {
+    forget_statement(request);
     request->deadline_ms = request->worker->now_ms + request->worker->service->config->request_timeout_ms;
-    request->named = false;
     run(request, listed);
 }
 
@@ -99,24 +116,28 @@ static bool keeps_list(const struct request *request, const struct db_call *call
 
 static void listed_named(struct db_call *call);
 
+/* Thousands wait: what the last run found is kept as the answer it would be, and nothing else. */
+static void make_small(struct request *request)
+{
+    forget_rows(request);
+    buffer_fit(&request->reply.body);
+}
+
 static void hang_or_finish(struct request *request, const PGresult *result)
 {
-    enum wait_verdict verdict = WAIT_OVER;
-
     switch (answer_fill(request, result)) {
     case ANSWER_WANTS_NAMES:
         ask_names(request, listed_named);
         return;
     case ANSWER_EMPTY_LIST:
-        verdict = wait_hang(request);
+        make_small(request);
+        if (wait_hang(request))
+            return;
         break;
     case ANSWER_FULL:
         break;
     }
-    if (verdict == WAIT_AGAIN)
-        perform_again(request);
-    else if (verdict == WAIT_OVER)
-        request_finish(request);
+    request_finish(request);
 }
 
 static void listed_named(struct db_call *call)
@@ -141,7 +162,8 @@ static void listed(struct db_call *call)
     hang_or_finish(request, call->result);
 }
 
-/* Which keys would wake this caller. Nobody who waits for work has none, and is answered at once. */
+/* Which keys would wake this caller. Then it looks again, for something may have happened in between; without a key or
+ * room that is the answer. */
 static void keyed(struct db_call *call)
 {
     struct request *request = call->context;
@@ -150,12 +172,68 @@ static void keyed(struct db_call *call)
         request_refuse_outcome(request, call);
         return;
     }
+    arena_rewind(request->arena, &request->mark);
     if (!wait_register(request, call->result)) {
+        request->reply.preference_applied = NULL;
         run(request, perform_done);
         return;
     }
-    request->reply.preference_applied = arena_printf(request->arena, "wait=%u", request->wait_s);
+    request->mark = arena_mark(request->arena);
     run(request, listed);
+}
+
+static void looked_named(struct db_call *call);
+
+/* What is there is answered; whoever found nothing asks what would wake it. */
+static void answer_or_wait(struct request *request, const PGresult *result)
+{
+    switch (answer_fill(request, result)) {
+    case ANSWER_WANTS_NAMES:
+        ask_names(request, looked_named);
+        break;
+    case ANSWER_EMPTY_LIST:
+        forget_statement(request);
+        request_query(request, "people.wake_keys", /* values= */ NULL, keyed);
+        break;
+    case ANSWER_FULL:
+        request_finish(request);
+        break;
+    }
+}
+
+static void looked_named(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    answer_or_wait(request, take_names(request, call));
+}
+
+static void looked(struct db_call *call)
+{
+    struct request *request = call->context;
+
+    if (call->outcome != DB_OK)
+        request_refuse_outcome(request, call);
+    else
+        answer_or_wait(request, call->result);
+}
+
+/* Staff do; residents and clients ask, and are answered at once. */
+static bool may_wait(const struct request *request)
+{
+    bool staff = false;
+
+    for (size_t i = 0; i < contract.n_roles && i < 32; i++)
+        staff = staff || ((request->actor->roles & ~contract.scopes & 1u << i) &&
+                          strcmp(contract.roles[i], "citizen") != 0 && strcmp(contract.roles[i], "client") != 0);
+    return staff && !atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed);
+}
+
+static void run_waiting(struct request *request)
+{
+    request->reply.preference_applied = arena_printf(request->arena, "wait=%u", request->wait_s);
+    request->mark = arena_mark(request->arena);
+    run(request, looked);
 }
 
 /* The body is wrong, but 403 comes first: does the database know this person, and let it do such things? */
@@ -196,8 +274,8 @@ static void go_on(struct request *request)
         request->body_end(request);
     else if (operation->function)
         operation->function(request);
-    else if (request->wait_s && !atomic_load_explicit(&request->worker->service->draining, memory_order_relaxed))
-        request_query(request, "people.wake_keys", /* values= */ NULL, keyed);
+    else if (request->wait_s && may_wait(request))
+        run_waiting(request);
     else
         run(request, perform_done);
 }

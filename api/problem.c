@@ -83,19 +83,18 @@ static void add_fault(struct buffer *body, const char *pointer, const char *code
     buffer_add_text(body, "}");
 }
 
-static void add_faults(struct buffer *body, const struct request *request, const char *code, const char *pointer)
+static void add_faults(struct buffer *body, const struct faults *faults, const char *code, const char *pointer,
+                       enum language lang)
 {
-    const struct faults *faults = &request->faults;
-
     if (!pointer && !faults->n)
         return;
     buffer_add_text(body, ",\"errors\":[");
     if (pointer)
-        add_fault(body, pointer, code, request->lang);
+        add_fault(body, pointer, code, lang);
     for (size_t i = 0; !pointer && i < faults->n; i++) {
         if (i)
             buffer_add_text(body, ",");
-        add_fault(body, faults->items[i].pointer, faults->items[i].code, request->lang);
+        add_fault(body, faults->items[i].pointer, faults->items[i].code, lang);
     }
     buffer_add_text(body, "]");
 }
@@ -130,6 +129,17 @@ static void add_head(struct buffer *body, const struct request *request, const s
     add_member(body, "code", entry->code);
 }
 
+void problem_write(struct buffer *out, const struct request *request, const char *code, const char *detail,
+                   size_t detail_size, const char *pointer, const struct faults *faults)
+{
+    const struct error_entry *entry = problem_entry(code);
+
+    add_head(out, request, entry);
+    add_detail(out, detail, detail_size);
+    add_faults(out, faults, entry->code, pointer, request->lang);
+    buffer_add_text(out, "}");
+}
+
 void problem_fill(struct request *request, const char *code, const char *detail, size_t detail_size,
                   const char *pointer)
 {
@@ -144,12 +154,8 @@ void problem_fill(struct request *request, const char *code, const char *detail,
         reply->retry_after_s = RETRY_AFTER_S;
     if (!strcmp(entry->code, "insufficient_role"))
         reply->www_authenticate = "Bearer realm=\"whistled\", error=\"insufficient_scope\"";
-    if (request->manner != MANNER_OWN) {
+    if (request->manner != MANNER_OWN)
         manners_fill(request, entry, pointer);
-        return;
-    }
-    add_head(&reply->body, request, entry);
-    add_detail(&reply->body, detail, detail_size);
-    add_faults(&reply->body, request, entry->code, pointer);
-    buffer_add_text(&reply->body, "}");
+    else
+        problem_write(&reply->body, request, code, detail, detail_size, pointer, &request->faults);
 }

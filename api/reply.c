@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <zlib.h>
 
 #include "cors.h"
@@ -220,4 +221,44 @@ void reply_send_raw(struct request *request, int fd)
     if (!out.failed)
         (void)!send(fd, out.data, out.size, MSG_DONTWAIT | MSG_NOSIGNAL);
     buffer_free(&out);
+}
+
+static enum MHD_Result write_line(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    add_line(cls, name, value);
+    return MHD_YES;
+}
+
+static void add_date(struct buffer *out)
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    char text[40];
+
+    /* The service never sets a locale: names are English. */
+    if (gmtime_r(&now, &parts) && strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts))
+        add_line(out, "Date", text);
+}
+
+void reply_head(struct request *request, struct buffer *out)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    char line[64];
+
+    if (!response) {
+        out->failed = true;
+        return;
+    }
+    add_reply_headers(response, request);
+    add_common_headers(response, request);
+    snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\n", request->reply.status,
+             MHD_get_reason_phrase_for((unsigned)request->reply.status));
+    buffer_add_text(out, line);
+    add_date(out);
+    MHD_get_response_headers(response, write_line, out);
+    /* For nginx, which would keep everything until the end. */
+    add_line(out, "X-Accel-Buffering", "no");
+    buffer_add_text(out, "\r\n");
+    MHD_destroy_response(response);
 }

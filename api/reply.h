@@ -11,4 +11,7 @@ enum MHD_Result reply_send(struct request *request);
  * more. */
 void reply_send_raw(struct request *request, int fd);
 
+/* Status line and headers of a reply whose body has no end that is known. */
+void reply_head(struct request *request, struct buffer *out);
+
 #endif

@@ -96,7 +96,7 @@ void request_answer(struct request *request, int status, const char *content_typ
     request_finish(request);
 }
 
-void request_refuse_outcome(struct request *request, const struct db_call *call)
+const char *request_outcome_code(enum db_outcome outcome)
 {
     static const char *const codes[] = {
         [DB_OK] = "internal",
@@ -108,11 +108,16 @@ void request_refuse_outcome(struct request *request, const struct db_call *call)
         [DB_BROKEN] = "internal",
     };
 
+    return codes[outcome];
+}
+
+void request_refuse_outcome(struct request *request, const struct db_call *call)
+{
     request->faults.n = 0;
     request->shed = call->shed;
     if (call->message[0] || call->sqlstate[0])
         request->note = arena_printf(request->arena, "%s %s", call->sqlstate, call->message);
-    request_refuse(request, codes[call->outcome]);
+    request_refuse(request, request_outcome_code(call->outcome));
 }
 
 static const struct statement *find_statement(const char *name)

@@ -65,6 +65,7 @@ struct request {
     const char *cursor;    /* verified payload; NULL on page 1 */
     unsigned limit;        /* of a list */
     unsigned wait_s;
+    struct arena_mark mark; /* of who may wait: what one statement needs comes behind it, and goes with the next */
     uint64_t begun_us, deadline_ms;
     struct db_call call;
     PGresult *kept;      /* rows that wait for names */
@@ -73,6 +74,7 @@ struct request {
     bool shed;           /* refused because there were too many */
     bool served;         /* the database has answered something of it */
     bool suspended;      /* the connection is out of libmicrohttpd's hands */
+    bool handed_over;    /* its socket is another's: there is nothing to send here */
     const char *refusal; /* decided at the headers, answered once the body was read away */
     struct faults faults;
     struct reply reply;
@@ -115,7 +117,8 @@ void request_submit_values(struct request *request, const struct statement *stat
 /* The same with values bound by the contract. Returns 0, or -ENOMEM (then nothing was queued). */
 int request_submit(struct request *request, const struct statement *statement, void (*done)(struct db_call *call));
 
-/* Turns what is not DB_OK into the problem that the client gets. */
+/* Turns what is not DB_OK into the problem that the client gets, or only into its code. */
+const char *request_outcome_code(enum db_outcome outcome);
 void request_refuse_outcome(struct request *request, const struct db_call *call);
 /* Answers with a body of one's own; the text is copied. */
 void request_answer(struct request *request, int status, const char *content_type, const char *body, size_t size);

@@ -23,14 +23,22 @@ struct validation {
     struct faults *faults;
 };
 
+/* Without memory it is still a fault, of the whole. */
+static const struct fault nameless = {.pointer = "", .code = "invalid_value"};
+
 void faults_add(struct faults *faults, struct arena *arena, const char *pointer, const char *code)
 {
     const char *copy;
 
-    if (faults->n >= MAX_FAULTS)
+    if (!faults->n && !faults->room) {
+        faults->room = arena_alloc(arena, MAX_FAULTS * sizeof *faults->room);
+        faults->items = faults->room ? faults->room : &nameless;
+        faults->n = !faults->room;
+    }
+    if (!faults->room || faults->n >= MAX_FAULTS)
         return;
     copy = arena_strdup(arena, pointer);
-    faults->items[faults->n++] = (struct fault){.pointer = copy ? copy : "", .code = code};
+    faults->room[faults->n++] = (struct fault){.pointer = copy ? copy : "", .code = code};
 }
 
 static size_t escaped_size(const char *key)

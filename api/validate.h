@@ -19,8 +19,10 @@ struct fault {
 
 #define MAX_FAULTS 64
 
+/* Begins as zeroes; takes memory with the first fault. */
 struct faults {
-    struct fault items[MAX_FAULTS];
+    const struct fault *items;
+    struct fault *room; /* the same, of faults_add alone */
     size_t n;
 };
 

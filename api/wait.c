@@ -1,49 +1,45 @@
-/* wait.c — requests that hang under Prefer: wait: a hash table of (tenant, key), and one list by time. */
+/* wait.c — requests that hang under Prefer: wait: who is asleep, who was woken, whose statement runs. */
 #include "wait.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "worker.h"
 
-enum { BUCKETS = 4096, MAX_KEYS = 64, MARGIN_MS = 150 };
+/* At the same time: whoever is woken with thousands must not push aside those who ask. */
+enum { MARGIN_MS = 150, MAX_RUNNING = 32, MAX_RUNNING_BUSY = 4 };
 
-/* One key of one waiter, in its bucket's list. */
-struct hook {
-    struct hook **place, *next; /* place: what points at this one */
-    struct waiter *waiter;
-    const char *key;
-};
+/* FIRST: its statement was sent before it hung. */
+enum waiter_state { WAITER_FIRST, WAITER_ASLEEP, WAITER_READY, WAITER_RUNNING };
 
 struct waiter {
+    struct hanger hanger;
     struct waiter **place, *next; /* in the list of all */
+    struct waiter *next_ready, *previous_ready;
     struct waiters *waiters;
     struct request *request;
-    const char *tenant;
     uint64_t deadline_ms;
-    bool asleep; /* hanging; false while its statement runs */
-    bool woken;  /* something happened while its statement ran */
-    bool over;   /* its time is up */
-    size_t n_hooks;
-    struct hook hooks[];
+    enum waiter_state state;
+    bool woken; /* something happened while its statement ran */
+    bool over;  /* its time is up */
 };
 
 struct waiters {
+    struct hooks *hooks;
     void (*again)(struct request *request), (*over)(struct request *request);
-    struct waiter *all;
-    unsigned n, limit;
+    struct waiter *all, *first_ready, *last_ready;
+    unsigned n, limit, n_running;
     uint64_t next_ms; /* no wait ends before */
-    struct hook *buckets[BUCKETS];
 };
 
-struct waiters *waiters_new(unsigned limit, void (*again)(struct request *request),
+struct waiters *waiters_new(struct hooks *hooks, unsigned limit, void (*again)(struct request *request),
                             void (*over)(struct request *request))
 {
     struct waiters *waiters = calloc(1, sizeof *waiters);
 
     if (waiters)
-        *waiters = (struct waiters){.again = again, .over = over, .limit = limit, .next_ms = UINT64_MAX};
+        *waiters =
+            (struct waiters){.hooks = hooks, .again = again, .over = over, .limit = limit, .next_ms = UINT64_MAX};
     return waiters;
 }
 
@@ -53,32 +49,35 @@ struct waiters *waiters_free(struct waiters *waiters)
     return NULL;
 }
 
-static struct hook **bucket_of(struct waiters *waiters, const char *tenant, const char *key, size_t size)
+/* The one place that moves a waiter from state to state. */
+static void enter(struct waiter *waiter, enum waiter_state state)
 {
-    uint32_t hash = 2166136261u;
+    struct waiters *waiters = waiter->waiters;
 
-    for (; *tenant; tenant++)
-        hash = (hash ^ (unsigned char)*tenant) * 16777619u;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)key[i]) * 16777619u;
-    return &waiters->buckets[(hash ^ hash >> 15) % BUCKETS];
+    if (waiter->state == WAITER_READY) {
+        *(waiter->previous_ready ? &waiter->previous_ready->next_ready : &waiters->first_ready) = waiter->next_ready;
+        *(waiter->next_ready ? &waiter->next_ready->previous_ready : &waiters->last_ready) = waiter->previous_ready;
+    }
+    waiters->n_running -= waiter->state == WAITER_RUNNING;
+    waiters->n_running += state == WAITER_RUNNING;
+    waiter->state = state;
+    if (state != WAITER_READY)
+        return;
+    waiter->next_ready = NULL;
+    waiter->previous_ready = waiters->last_ready;
+    *(waiters->last_ready ? &waiters->last_ready->next_ready : &waiters->first_ready) = waiter;
+    waiters->last_ready = waiter;
 }
 
-static void hook_in(struct hook *hook, struct waiter *waiter, const char *key)
+static void wake(struct hanger *hanger, bool rights)
 {
-    struct hook **bucket = bucket_of(waiter->waiters, waiter->tenant, key, strlen(key));
+    struct waiter *waiter = (struct waiter *)hanger;
 
-    *hook = (struct hook){.place = bucket, .next = *bucket, .waiter = waiter, .key = key};
-    if (*bucket)
-        (*bucket)->place = &hook->next;
-    *bucket = hook;
-}
-
-static void hook_out(struct hook *hook)
-{
-    *hook->place = hook->next;
-    if (hook->next)
-        hook->next->place = hook->place;
+    (void)rights; /* the statement says what is left of them */
+    if (waiter->state == WAITER_ASLEEP)
+        enter(waiter, WAITER_READY);
+    else if (waiter->state != WAITER_READY)
+        waiter->woken = true;
 }
 
 /* The end of the wait that was asked for, a little early so that the answer is there in time; never behind the token's.
@@ -111,38 +110,32 @@ static void list_in(struct waiter *waiter)
 bool wait_register(struct request *request, const PGresult *keys)
 {
     struct waiters *waiters = request->worker->waiters;
-    size_t n = keys ? (size_t)PQntuples(keys) : 0;
-    struct waiter *waiter;
+    struct waiter *waiter = waiters->n < waiters->limit ? arena_alloc(request->arena, sizeof *waiter) : NULL;
 
-    if (!n || n > MAX_KEYS || waiters->n >= waiters->limit)
-        return false;
-    waiter = arena_alloc(request->arena, sizeof *waiter + n * sizeof waiter->hooks[0]);
     if (!waiter)
         return false;
-    waiter->waiters = waiters;
-    waiter->request = request;
-    waiter->tenant = request->actor->tenant;
-    waiter->deadline_ms = deadline_of(request);
-    for (size_t i = 0; i < n; i++) {
-        const char *key = arena_strdup(request->arena, PQgetvalue(keys, (int)i, 0));
-
-        if (key)
-            hook_in(&waiter->hooks[waiter->n_hooks++], waiter, key);
-    }
+    *waiter = (struct waiter){
+        .hanger = {.wake = wake, .tenant = request->actor->tenant},
+        .waiters = waiters,
+        .request = request,
+        .deadline_ms = deadline_of(request),
+    };
+    if (hooks_hang(waiters->hooks, &waiter->hanger, keys, /* column= */ 0, HOOKS_ALL))
+        return false;
     list_in(waiter);
     request->waiter = waiter;
     return true;
 }
 
-enum wait_verdict wait_hang(struct request *request)
+bool wait_hang(struct request *request)
 {
     struct waiter *waiter = request->waiter;
 
     if (waiter->over || request->worker->now_ms >= waiter->deadline_ms)
-        return WAIT_OVER;
-    waiter->asleep = !waiter->woken;
+        return false;
+    enter(waiter, waiter->woken ? WAITER_READY : WAITER_ASLEEP);
     waiter->woken = false;
-    return waiter->asleep ? WAIT_ON : WAIT_AGAIN;
+    return true;
 }
 
 void wait_leave(struct request *request)
@@ -151,8 +144,8 @@ void wait_leave(struct request *request)
 
     if (!waiter)
         return;
-    for (size_t i = 0; i < waiter->n_hooks; i++)
-        hook_out(&waiter->hooks[i]);
+    enter(waiter, WAITER_ASLEEP);
+    hooks_take(&waiter->hanger);
     *waiter->place = waiter->next;
     if (waiter->next)
         waiter->next->place = waiter->place;
@@ -160,69 +153,24 @@ void wait_leave(struct request *request)
     request->waiter = NULL;
 }
 
-static void wake(struct waiter *waiter)
-{
-    if (!waiter->asleep) {
-        waiter->woken = true;
-        return;
-    }
-    waiter->asleep = false;
-    waiter->waiters->again(waiter->request);
-}
-
 void wait_end(struct request *request)
 {
     struct waiter *waiter = request->waiter;
 
     waiter->over = true;
-    if (waiter->asleep) {
-        waiter->asleep = false;
+    if (waiter->state == WAITER_ASLEEP || waiter->state == WAITER_READY)
         waiter->waiters->over(request);
-    }
 }
 
-static void wake_key(struct waiters *waiters, const char *tenant, const char *key, size_t size)
+void waiters_run(struct waiters *waiters, bool busy)
 {
-    struct hook *next;
+    unsigned most = busy ? MAX_RUNNING_BUSY : MAX_RUNNING;
 
-    for (struct hook *hook = *bucket_of(waiters, tenant, key, size); hook; hook = next) {
-        struct waiter *waiter = hook->waiter;
-        bool same = !strncmp(hook->key, key, size) && !hook->key[size] && !strcmp(waiter->tenant, tenant);
+    while (waiters->first_ready && waiters->n_running < most) {
+        struct waiter *waiter = waiters->first_ready;
 
-        next = hook->next;
-        if (!same)
-            continue;
-        /* `again` may answer at once, and then takes this waiter's other hooks, of which one may be `next`. */
-        while (next && next->waiter == waiter)
-            next = next->next;
-        wake(waiter);
-    }
-}
-
-static void wake_tenant(struct waiters *waiters, const char *tenant)
-{
-    struct waiter *next;
-
-    /* `again` may answer at once, and then takes the waiter out of the list. */
-    for (struct waiter *waiter = waiters->all; waiter; waiter = next) {
-        next = waiter->next;
-        if (!tenant || !strcmp(tenant, waiter->tenant))
-            wake(waiter);
-    }
-}
-
-void waiters_wake(struct waiters *waiters, const char *tenant, const char *keys)
-{
-    if (!tenant || !keys) {
-        wake_tenant(waiters, tenant);
-        return;
-    }
-    while (*keys) {
-        size_t size = strcspn(keys, ",");
-
-        if (size)
-            wake_key(waiters, tenant, keys, size);
-        keys += size + (keys[size] == ',');
+        enter(waiter, WAITER_RUNNING);
+        waiters->again(waiter->request);
     }
 }
 

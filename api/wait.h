@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hooks.h"
 #include "request.h"
 
 struct waiters;
@@ -12,7 +13,7 @@ struct waiter;
 
 /* NULL when memory is out. At most `limit` wait at the same time; the next is answered at once. `again` is to run the
  * request's statement another time, `over` to answer with what the last run found. */
-struct waiters *waiters_new(unsigned limit, void (*again)(struct request *request),
+struct waiters *waiters_new(struct hooks *hooks, unsigned limit, void (*again)(struct request *request),
                             void (*over)(struct request *request));
 struct waiters *waiters_free(struct waiters *waiters);
 
@@ -20,17 +21,17 @@ struct waiters *waiters_free(struct waiters *waiters);
  * run, so that nothing that happens in between is lost. Returns false when there is no key, no room or no memory: then
  * the request does not wait. */
 bool wait_register(struct request *request, const PGresult *keys);
-/* The statement found nothing. WAIT_AGAIN: something happened since it was asked, run it again at once. WAIT_OVER:
+/* The statement found nothing: goes on waiting, and is run again when something is or was new. False: its time is up,
  * answer. */
-enum wait_verdict { WAIT_ON, WAIT_AGAIN, WAIT_OVER };
-enum wait_verdict wait_hang(struct request *request);
+bool wait_hang(struct request *request);
 /* Takes it out of every list; accepts a request that does not wait. */
 void wait_leave(struct request *request);
 /* No more waiting for this one. */
 void wait_end(struct request *request);
 
-/* In the worker's own thread; see worker_wake for NULL. */
-void waiters_wake(struct waiters *waiters, const char *tenant, const char *keys);
+/* Runs those that were woken, a few at a time, and fewer while others wait for the database; to be called once a turn.
+ */
+void waiters_run(struct waiters *waiters, bool busy);
 void waiters_end_all(struct waiters *waiters);
 /* Ends waits whose time is up. Returns milliseconds to the next, at most `most`. */
 int waiters_tick(struct waiters *waiters, uint64_t now_ms, int most);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -86,7 +87,7 @@ static void bell_rings(struct event_source *source, uint32_t events)
     for (struct wake *wake = take_inbox(worker); wake;) {
         struct wake *next = wake->next;
 
-        waiters_wake(worker->waiters, wake->tenant, wake->keys);
+        hooks_wake(worker->hooks, wake->tenant, wake->keys);
         free(wake);
         wake = next;
     }
@@ -136,7 +137,11 @@ static int make_parts(struct worker *worker)
     const struct config *config = worker->service->config;
 
     worker->zone = zone_new(config->zone);
-    worker->waiters = waiters_new(config->max_waiters / config->workers, perform_again, perform_over);
+    worker->hooks = hooks_new();
+    if (worker->hooks)
+        worker->waiters =
+            waiters_new(worker->hooks, config->max_waiters / config->workers, perform_again, perform_over);
+    worker->streams = streams_new(worker, config->max_streams / config->workers);
     worker->names = names_new();
     worker->rates = rates_new(config->citizen_rate, config->citizen_rate);
     worker->client_rates = rates_new(config->client_rate, config->client_rate);
@@ -145,6 +150,9 @@ static int make_parts(struct worker *worker)
     worker->metrics = metrics_new();
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    worker->blank_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (worker->blank_fd < 0 || !worker->streams)
+        return -ENOMEM;
     if (!worker->zone || !worker->waiters || !worker->names || !worker->rates || !worker->client_rates ||
         !worker->public_rates || !worker->failures || !worker->metrics || worker->epoll_fd < 0 || worker->bell_fd < 0)
         return -ENOMEM;
@@ -221,7 +229,7 @@ int worker_new(const struct service *service, unsigned index, int listen_fd, str
         return -ENOMEM;
     worker->service = service;
     worker->index = index;
-    worker->epoll_fd = worker->bell_fd = -1;
+    worker->epoll_fd = worker->bell_fd = worker->blank_fd = -1;
     worker->listen_fd = listen_fd;
     worker->now_ms = worker_clock_ms();
     r = make_parts(worker);
@@ -270,6 +278,7 @@ static void report(struct worker *worker)
 {
     metrics_gauge(worker->metrics, GAUGE_CONNECTIONS, worker->connections.n);
     metrics_gauge(worker->metrics, GAUGE_WAITERS, waiters_count(worker->waiters));
+    metrics_gauge(worker->metrics, GAUGE_STREAMS, streams_count(worker->streams));
     metrics_gauge(worker->metrics, GAUGE_QUEUE, db_waiting(worker->db));
     metrics_gauge(worker->metrics, GAUGE_DATABASE_READY, db_ready(worker->db));
 }
@@ -281,7 +290,9 @@ static int tick(struct worker *worker)
 
     worker->now_ms = worker_clock_ms();
     timeout = waiters_tick(worker->waiters, worker->now_ms, timeout);
+    waiters_run(worker->waiters, db_waiting(worker->db) > 0);
     timeout = connections_tick(worker, timeout);
+    timeout = streams_turn(worker->streams, worker->now_ms, timeout);
     db_flush(worker->db);
     timeout = db_tick(worker->db, worker->now_ms, timeout);
     report(worker);
@@ -312,6 +323,7 @@ static void begin_notice(struct worker *worker)
     worker->phase = WORKER_NOT_READY;
     worker->phase_end_ms = worker->now_ms + (drain_ms / 4 < NOTICE_MS ? drain_ms / 4 : NOTICE_MS);
     waiters_end_all(worker->waiters);
+    streams_end_all(worker->streams);
 }
 
 static void begin_drain(struct worker *worker)
@@ -405,7 +417,9 @@ struct worker *worker_free(struct worker *worker)
     }
     auth_free(worker->auth);
     zone_free(worker->zone);
+    streams_free(worker->streams);
     waiters_free(worker->waiters);
+    hooks_free(worker->hooks);
     names_free(worker->names);
     rates_free(worker->rates);
     rates_free(worker->client_rates);
@@ -416,6 +430,8 @@ struct worker *worker_free(struct worker *worker)
         close(worker->bell_fd);
     if (worker->epoll_fd >= 0)
         close(worker->epoll_fd);
+    if (worker->blank_fd >= 0)
+        close(worker->blank_fd);
     free(worker);
     return NULL;
 }

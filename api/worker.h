@@ -12,9 +12,11 @@
 #include "db.h"
 #include "encode.h"
 #include "event.h"
+#include "hooks.h"
 #include "metrics.h"
 #include "rate.h"
 #include "service.h"
+#include "stream.h"
 #include "wait.h"
 
 struct MHD_Daemon;
@@ -29,6 +31,7 @@ struct worker {
     unsigned index;
     const struct service *service;
     int epoll_fd, listen_fd;
+    int blank_fd; /* a socket to nowhere: see connection_hand_over */
     struct MHD_Daemon *daemon;
     struct event_source daemon_source;
     bool daemon_due; /* MHD_run has something to do this turn */
@@ -36,7 +39,9 @@ struct worker {
     struct auth *auth;
     struct zone *zone;
     struct connections connections;
+    struct hooks *hooks;
     struct waiters *waiters;
+    struct streams *streams;
     struct names *names;
     struct rates *rates;        /* of citizens */
     struct rates *client_rates; /* of machines, by token or key */

@@ -68,6 +68,7 @@ class Operation:
     body_required: bool = False
     max_body: int = DEFAULT_MAX_BODY
     raw_body: bool = False
+    streams: bool = False
     exports: bool = False
     pictures: str | None = None  # of a form in parts: the field whose files are pictures
     max_upload: int = 0
@@ -297,9 +298,12 @@ class Operations:
         operation.status = good[0]
         self._check_problems(operation, set(responses))
         content = self.document.resolve(responses[str(good[0])]).get("content", {})
+        operation.streams = "text/event-stream" in content
         where = f"{operation.place}, reply {good[0]}"
         if operation.exports:
             self._load_rows(operation, content, where)
+        elif "x-rows" in entry:  # its function writes the reply around the statement's rows
+            operation.encoder = self.replies.compile(entry["x-rows"], where)
         elif JSON in content:
             operation.encoder = self.replies.compile(content[JSON].get("schema", {}), where)
         self._load_forms(operation, content, where)
@@ -345,6 +349,8 @@ class Operations:
         if operation.handler is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", str(operation.handler)):
             self.faults.add(operation.place, f"names {operation.handler!r} as x-handler, which is no C function.")
         operation.wanted = name
+        if "x-rows" in entry and (operation.handler is None or statement is None):
+            self.faults.add(operation.place, "says x-rows, so it has a statement, and an x-handler that writes the reply.")
         if statement is None or statement.internal:
             return
         operation.statement = statement

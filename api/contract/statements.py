@@ -23,7 +23,7 @@ RESERVED = {
 }  # fmt: skip
 
 # Called from C by name. All in db/queries/system are too, and what db/queries/internal.txt lists.
-INTERNAL = {"people.check", "people.wake_keys"}
+INTERNAL = {"people.check", "people.wake_keys", "events.begin"}
 
 _TOKEN = re.compile(
     r"""

@@ -263,6 +263,7 @@ class Tables:
             "takes_key": operation.method == "POST" and operation.header("idempotency-key") is not None,
             "personal": operation.personal,
             "waits": operation.header("prefer") is not None,
+            "streams": operation.streams,
             "raw_body": operation.raw_body,
             "exports": operation.exports,
             "form": operation.form,

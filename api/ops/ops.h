@@ -13,6 +13,8 @@ void op_openapi(struct request *request);
 void op_docs(struct request *request);
 void attachments_create(struct request *request);
 void attachments_get(struct request *request);
+void tickets_batch(struct request *request);
+void events_stream(struct request *request);
 void webhooks_create(struct request *request);
 void webhooks_edit(struct request *request);
 void clients_credential(struct request *request);

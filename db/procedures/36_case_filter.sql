@@ -70,7 +70,8 @@ COMMENT ON FUNCTION case_fits(actor, case_filter, cases, timestamptz) IS 'Whethe
 CREATE TYPE page_keys AS (
     ids uuid[],     -- in order
     cursors text[], -- where each stands
-    resting text    -- where it goes on when it is not full
+    resting text,   -- where it goes on when it is not full
+    more boolean    -- not all was looked at: there may be more behind that place
 );
 
 -- What a list's statement starts from. An id of NULL, at the end, is a row that only steers.
@@ -78,11 +79,12 @@ CREATE TYPE list_page AS (
     code text,
     ids uuid[],
     cursors text[],
-    total bigint
+    total bigint,
+    more boolean
 );
 
 CREATE FUNCTION list_refused(p_code text) RETURNS list_page LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ROW(p_code, ARRAY[NULL::uuid], ARRAY[NULL::text], NULL)::list_page;
+RETURN ROW(p_code, ARRAY[NULL::uuid], ARRAY[NULL::text], NULL, false)::list_page;
 
 CREATE FUNCTION list_found(p_keys page_keys, p_total bigint) RETURNS list_page
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -91,7 +93,7 @@ BEGIN
         p_keys.ids := p_keys.ids || NULL::uuid;
         p_keys.cursors := p_keys.cursors || p_keys.resting;
     END IF;
-    RETURN (NULL, p_keys.ids, p_keys.cursors, p_total)::list_page;
+    RETURN (NULL, p_keys.ids, p_keys.cursors, p_total, coalesce(p_keys.more, false))::list_page;
 END $$;
 
 -- How a place in a list is written down: its sort key in UTC, and the id.
@@ -103,32 +105,6 @@ RETURN split_part(p_cursor, '|', 1)::timestamp AT TIME ZONE 'UTC';
 
 CREATE FUNCTION place_id(p_cursor text) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
 RETURN split_part(p_cursor, '|', 2)::uuid;
-
--- A place in the feed. Whoever has one goes on in the feed; a place in another order does not become one.
-CREATE FUNCTION feed_place(p_position bigint) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
-RETURN 'feed|' || p_position;
-
-CREATE TYPE feed_mode AS (
-    on_feed boolean,
-    after bigint, -- position to go on from
-    refusal text
-);
-
-CREATE FUNCTION feed_mode(p_tenant text, p_updated_after timestamptz, p_cursor text) RETURNS feed_mode
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    v_after bigint;
-BEGIN
-    IF p_cursor LIKE 'feed|%' THEN
-        v_after := split_part(p_cursor, '|', 2)::bigint;
-        RETURN (true, v_after, CASE WHEN v_after > feed_last(p_tenant) THEN 'cursor_reset' END)::feed_mode;
-    ELSIF p_updated_after IS NULL THEN
-        RETURN (false, NULL, NULL)::feed_mode;
-    ELSIF p_cursor IS NOT NULL THEN
-        RETURN (true, NULL, 'cursor_invalid')::feed_mode;
-    END IF;
-    RETURN (true, feed_start(p_tenant, p_updated_after), NULL)::feed_mode;
-END $$;
 
 -- A row's place in a list. A way that may look at so many rows at most, and has, says with `rest` how far it came.
 CREATE TYPE place AS (key timestamptz, id uuid, rest boolean);
@@ -170,6 +146,7 @@ BEGIN
     END IF;
     IF v_rest.rest THEN
         v.resting := place_of(v_rest.key, v_rest.id);
+        v.more := true;
     END IF;
     RETURN v;
 END $$;

@@ -166,17 +166,20 @@ END $$;
 CREATE FUNCTION ticket_feed_page(p_me actor, f ticket_filter, p_after bigint, p_limit integer, p_now timestamptz)
 RETURNS page_keys LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    v_upto bigint := least(p_after + rows_to_look_at(p_limit), feed_last(p_me.tenant));
+    v_era text := feed_era(p_me.tenant);
+    v_last bigint := feed_last(p_me.tenant);
+    v_upto bigint := least(p_after + rows_to_look_at(p_limit), v_last);
     v page_keys;
 BEGIN
-    SELECT array_agg(k.id), array_agg(feed_place(k.position)) INTO v.ids, v.cursors
+    SELECT array_agg(k.id), array_agg(feed_place(v_era, k.position)) INTO v.ids, v.cursors
     FROM (SELECT t.id, f2.position FROM ticket_feed f2
         JOIN tickets t ON t.tenant = f2.tenant AND t.id = f2.ticket_id
         JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
         WHERE f2.tenant = p_me.tenant AND f2.position > p_after AND f2.position <= v_upto
             AND ticket_in_sight(p_me, t, c) AND ticket_fits(p_me, f, t, c, p_now)
         ORDER BY f2.position LIMIT p_limit) AS k;
-    v.resting := feed_place(greatest(p_after, v_upto));
+    v.resting := feed_place(v_era, greatest(p_after, v_upto));
+    v.more := v_upto < v_last;
     RETURN v;
 END $$;
 

@@ -22,12 +22,12 @@ CREATE FUNCTION webhook_matches(p_tenant text, p_after bigint, p_upto bigint)
 RETURNS TABLE (webhook_id uuid, own boolean, "position" bigint, type text, e case_events, c cases, t tickets)
 LANGUAGE sql STABLE AS $$
     WITH found AS MATERIALIZED (
-        SELECT o.position, o.organisations, webhook_type(e) AS type, e, c, t
-        FROM outbox o
-        JOIN case_events e ON e.tenant = o.tenant AND e.case_id = o.case_id AND e.seq = o.event_seq
-        JOIN cases c ON c.tenant = o.tenant AND c.id = o.case_id
-        LEFT JOIN tickets t ON t.tenant = o.tenant AND t.id = o.ticket_id
-        WHERE o.tenant = p_tenant AND o.position > p_after AND o.position <= p_upto
+        SELECT x.position, x.organisations, webhook_type(e) AS type, e, c, t
+        FROM feed x
+        JOIN case_events e ON e.tenant = x.tenant AND e.case_id = x.case_id AND e.seq = x.event_seq
+        JOIN cases c ON c.tenant = x.tenant AND c.id = x.case_id
+        LEFT JOIN tickets t ON t.tenant = x.tenant AND t.id = x.ticket_id
+        WHERE x.tenant = p_tenant AND x.position > p_after AND x.position <= p_upto
     )
     SELECT w.id, w.organisation_code IS NOT NULL, f.position, f.type, f.e, f.c, f.t
     FROM found f
@@ -102,8 +102,8 @@ BEGIN
     v_made := webhook_messages_made(p_tenant, v_from, v_upto);
     DELETE FROM webhook_tickets x USING tickets t
     WHERE x.tenant = p_tenant AND t.tenant = p_tenant AND t.id = x.ticket_id
-        AND NOT ticket_may_be_unseen(t.state) AND t.id IN (SELECT o.ticket_id FROM outbox o
-            WHERE o.tenant = p_tenant AND o.position > v_from AND o.position <= v_upto);
+        AND NOT ticket_may_be_unseen(t.state) AND t.id IN (SELECT f.ticket_id FROM feed f
+            WHERE f.tenant = p_tenant AND f.position > v_from AND f.position <= v_upto);
     UPDATE webhook_progress p SET position = v_upto WHERE p.tenant = p_tenant;
     RETURN v_upto - v_from;
 END $$;

@@ -93,6 +93,7 @@ BEGIN
     ON CONFLICT (tenant, id) DO UPDATE SET name = excluded.name, phone = excluded.phone, roles = excluded.roles,
         organisation_code = excluded.organisation_code, areas = excluded.areas, posts = excluded.posts, head = excluded.head,
         active = excluded.active, version = excluded.version;
+    PERFORM rights_changed((w.me).tenant, p.id);
 END $$;
 
 CREATE FUNCTION assignment_saved(w admin_work) RETURNS void LANGUAGE plpgsql AS $$
@@ -103,6 +104,7 @@ BEGIN
     VALUES ((w.me).tenant, g.id, w.new ->> 'grid', g.person_id, g.kind, g.valid_from, g.valid_to, w.version)
     ON CONFLICT (tenant, id) DO UPDATE SET kind = excluded.kind, valid_from = excluded.valid_from,
         valid_to = excluded.valid_to, version = excluded.version;
+    PERFORM rights_changed((w.me).tenant, g.person_id);
 END $$;
 
 CREATE FUNCTION admin_saved(w admin_work, p_event uuid) RETURNS void LANGUAGE plpgsql AS $$

@@ -31,6 +31,7 @@ BEGIN
     INSERT INTO clients (tenant, person_id, client_id, scopes, version, created_at)
     VALUES (v_tenant, v_id, w.key, v_scopes, w.version, w.now)
     ON CONFLICT (tenant, person_id) DO UPDATE SET scopes = excluded.scopes, version = excluded.version;
+    PERFORM rights_changed(v_tenant, v_id);
 END $$;
 
 CREATE TYPE client_reply AS (

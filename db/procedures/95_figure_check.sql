@@ -144,7 +144,7 @@ DECLARE
 BEGIN
     RETURN ARRAY(
         SELECT f.case_id FROM case_feed f WHERE f.tenant = p_tenant AND f.position > v_position
-        UNION SELECT o.case_id FROM outbox o WHERE o.tenant = p_tenant AND o.position IS NULL);
+        UNION SELECT o.case_id FROM outbox o WHERE o.tenant = p_tenant);
 END $$;
 
 CREATE FUNCTION row_differences(p_tenant text) RETURNS SETOF difference LANGUAGE sql STABLE SET work_mem = '256MB' AS $$

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from support.contract import ROOT, Contract
+from support.sse import Stream
 
 SEED = int(os.environ.get("WHISTLED_SEED", "20240513"))
 ROUNDS = int(os.environ.get("WHISTLED_RANDOM_ROUNDS", "30"))
@@ -157,6 +158,12 @@ def test_random_requests(operation, street, anonymous, known, machine, offered):
             kind = maker.random.choice(list(content))
             reply = client.request(operation.method, path, headers=headers | {"Content-Type": kind}, data=b"\x89PNG")
             assert reply.status < 500
+            continue
+        if "text/event-stream" in CONTRACT.resolve(operation.entry["responses"].get("200", {})).get("content", {}):
+            stream = Stream(client, maker.random.choice([None, None, "x"]), read=False,
+                            **{name: [v for n, v in query if n == name] for name, _ in query})
+            stream.close()
+            assert stream.status < 500, f"{query}: {stream.json}"
             continue
         reply = client.request(operation.method, path, body, headers, params=query)
         assert reply.status < 500, f"{operation.method} {path} {query} {body}: {reply}"

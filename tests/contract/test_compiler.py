@@ -89,6 +89,20 @@ def test_operation_without_work(project: Project):
     project.fails("things.get", "neither a statement (db/queries/things/get.sql) nor an x-handler")
 
 
+def test_rows_for_a_function(project: Project):
+    """x-rows: the encoder is made for the statement's rows, whatever the reply looks like around them."""
+    entry = project.document["paths"]["/v1/things/{thing_id}"]["get"]
+    entry["responses"]["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+    entry["x-rows"] = {"$ref": "#/components/schemas/Thing"}
+    project.fails("things.get", "says x-rows, so it has a statement, and an x-handler that writes the reply")
+    entry["x-handler"] = "things_get"
+    statement = project.statements.pop("things/get.sql")
+    (project.folder / "db/queries/things/get.sql").unlink()
+    project.fails("things.get", "says x-rows, so it has a statement")
+    project.statements["things/get.sql"] = statement
+    assert re.search(r"\.function = things_get,[^}]*\.encoder = &encoder_", project.tables())
+
+
 def test_handler_is_enough(project: Project):
     del project.statements["things/get.sql"]
     project.document["paths"]["/v1/things/{thing_id}"]["get"]["x-handler"] = "things_get"

@@ -103,7 +103,10 @@ def test_rights_of_the_service(database: Service):
             "SELECT array_agg(relname ORDER BY relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
             " WHERE nspname = 'whistled' AND relkind IN ('r', 'p') AND has_table_privilege('whistled', c.oid, 'DELETE')"
         ).fetchone()[0]
-        assert may_delete == ["idempotency_keys", "outbox", "webhook_attempts", "webhook_messages", "webhook_tickets"]
+        assert may_delete == [
+            "feed", "feed_marks", "idempotency_keys", "outbox", "rights_changes", "webhook_attempts", "webhook_messages",
+            "webhook_tickets",
+        ]  # fmt: skip
         owned = connection.execute(
             "SELECT count(*) FROM pg_class WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = 'whistled')"
         ).fetchone()

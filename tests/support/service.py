@@ -55,6 +55,7 @@ class Service:
             "WHISTLED_WORKERS": "2",
         } | {f"WHISTLED_{name.upper()}": str(value) for name, value in settings.items()}
         self.process: subprocess.Popen | None = None
+        self.excused: list[str] = []  # parts of log lines of errors that a test caused on purpose
 
     def environ(self) -> dict:
         return os.environ | self.environment

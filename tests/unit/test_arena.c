@@ -72,6 +72,35 @@ static void test_texts(void **state)
     arena_free(arena);
 }
 
+/* Small pieces, blocks and big pieces behind them: all of it again and again, and what came before stays. */
+static void test_rewind(void **state)
+{
+    struct arena *arena = arena_new(200000);
+    char *kept = arena_strdup(arena, "kept");
+    struct arena_mark mark;
+    char *first = NULL;
+
+    (void)state;
+    for (int filled = 0; filled < 3; filled++) {
+        mark = arena_mark(arena);
+        for (int round = 0; round < 20; round++) {
+            char *small = arena_strdup(arena, "small");
+
+            assert_true(!round || small == first);
+            first = small;
+            for (int i = 0; i < 3; i++) {
+                assert_non_null(arena_alloc(arena, 3000));
+                assert_non_null(arena_alloc(arena, 20000));
+            }
+            arena_rewind(arena, &mark);
+        }
+        assert_string_equal(kept, "kept");
+        assert_non_null(arena_alloc(arena, 30000)); /* the next mark lies in another block */
+        assert_non_null(arena_alloc(arena, 3000));
+    }
+    arena_free(arena);
+}
+
 static void test_free_of_nothing(void **state)
 {
     (void)state;
@@ -81,8 +110,11 @@ static void test_free_of_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zeroed_and_aligned), cmocka_unit_test(test_pieces_do_not_touch),
-        cmocka_unit_test(test_limit_holds),        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_zeroed_and_aligned),
+        cmocka_unit_test(test_pieces_do_not_touch),
+        cmocka_unit_test(test_limit_holds),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_rewind),
         cmocka_unit_test(test_free_of_nothing),
     };
 

@@ -8,9 +8,10 @@
 #include "wait.h"
 #include "worker.h"
 
-enum { N = 4 };
+enum { N = 41, RUNNING = 32 }; /* wait.c: MAX_RUNNING */
 
 static struct worker worker;
+static struct hooks *hooks;
 static struct request requests[N];
 static struct actor actors[N];
 static unsigned again[N], over[N];
@@ -66,10 +67,11 @@ static int setup(void **state)
     memset(over, 0, sizeof over);
     answers_at_once = false;
     worker.now_ms = 1000;
-    worker.waiters = waiters_new(N - 1, run_again, run_over);
+    hooks = hooks_new();
+    worker.waiters = waiters_new(hooks, N - 1, run_again, run_over);
     for (size_t i = 0; i < N; i++)
         requests[i] = (struct request){.arena = arena_new(1 << 20)};
-    return worker.waiters ? 0 : -1;
+    return hooks && worker.waiters ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -81,7 +83,15 @@ static int teardown(void **state)
     }
     assert_int_equal(waiters_count(worker.waiters), 0);
     worker.waiters = waiters_free(worker.waiters);
+    hooks = hooks_free(hooks);
     return 0;
+}
+
+/* A notification, and the turn that follows it. */
+static void tell(const char *tenant, const char *keys)
+{
+    hooks_wake(hooks, tenant, keys);
+    waiters_run(worker.waiters, /* busy= */ false);
 }
 
 static const char *const urban[] = {"o:urban"};
@@ -94,31 +104,38 @@ static void test_woken_by_own_key_only(void **state)
     assert_true(enter(1, "maoshan", grids, 3));
     assert_true(enter(2, "other", urban, 1));
     for (size_t i = 0; i < 3; i++)
-        assert_int_equal(wait_hang(&requests[i]), WAIT_ON);
+        assert_true(wait_hang(&requests[i]));
 
-    waiters_wake(worker.waiters, "maoshan", "o:urban,g:CA-01");
+    tell("maoshan", "o:urban,g:CA-01");
     assert_int_equal(again[0], 1);
     assert_int_equal(again[1] + again[2], 0);
     /* A key is not its beginning, nor its continuation. */
-    waiters_wake(worker.waiters, "maoshan", "g:XF-0,g:XF-011,,o:urba");
+    tell("maoshan", "g:XF-0,g:XF-011,,o:urba");
     assert_int_equal(again[1], 0);
-    /* Two keys of one waiter: one run, and one more that it owes for the second. */
-    waiters_wake(worker.waiters, "maoshan", "g:XF-01,g:XF-02");
+    /* Two keys of one waiter: one run; and what comes while it runs is owed. */
+    tell("maoshan", "g:XF-01,g:XF-02");
     assert_int_equal(again[1], 1);
-    assert_int_equal(wait_hang(&requests[1]), WAIT_AGAIN);
-    assert_int_equal(wait_hang(&requests[1]), WAIT_ON);
+    tell("maoshan", "g:XF-02");
+    assert_true(wait_hang(&requests[1]));
+    waiters_run(worker.waiters, /* busy= */ false);
+    assert_int_equal(again[1], 2);
+    assert_true(wait_hang(&requests[1]));
+    waiters_run(worker.waiters, /* busy= */ false);
+    assert_int_equal(again[1], 2);
 }
 
 static void test_news_while_the_statement_runs(void **state)
 {
     (void)state;
     assert_true(enter(0, "maoshan", urban, 1));
-    waiters_wake(worker.waiters, "maoshan", "o:urban");
+    tell("maoshan", "o:urban");
     assert_int_equal(again[0], 0);
-    assert_int_equal(wait_hang(&requests[0]), WAIT_AGAIN);
-    assert_int_equal(wait_hang(&requests[0]), WAIT_ON);
-    waiters_wake(worker.waiters, "maoshan", "o:urban");
+    assert_true(wait_hang(&requests[0]));
+    waiters_run(worker.waiters, /* busy= */ false);
     assert_int_equal(again[0], 1);
+    assert_true(wait_hang(&requests[0]));
+    tell("maoshan", "o:urban");
+    assert_int_equal(again[0], 2);
 }
 
 static void test_ends_in_time(void **state)
@@ -126,8 +143,8 @@ static void test_ends_in_time(void **state)
     (void)state;
     assert_true(enter(0, "maoshan", urban, 1)); /* 10 s */
     assert_true(enter(1, "maoshan", grids, 3)); /* 20 s */
-    assert_int_equal(wait_hang(&requests[0]), WAIT_ON);
-    assert_int_equal(wait_hang(&requests[1]), WAIT_ON);
+    assert_true(wait_hang(&requests[0]));
+    assert_true(wait_hang(&requests[1]));
     assert_int_equal(waiters_tick(worker.waiters, 1000, 500), 500);
     assert_int_equal(waiters_tick(worker.waiters, 10000, 5000), 850);
     assert_int_equal(over[0], 0);
@@ -146,7 +163,7 @@ static void test_ends_while_the_statement_runs(void **state)
     assert_true(enter(0, "maoshan", urban, 1));
     waiters_tick(worker.waiters, 30000, 1000);
     assert_int_equal(over[0], 0);
-    assert_int_equal(wait_hang(&requests[0]), WAIT_OVER);
+    assert_false(wait_hang(&requests[0]));
 }
 
 static void test_ends_with_the_token(void **state)
@@ -159,7 +176,7 @@ static void test_ends_with_the_token(void **state)
 
     assert_true(wait_register(&requests[0], result));
     PQclear(result);
-    assert_int_equal(wait_hang(&requests[0]), WAIT_OVER);
+    assert_false(wait_hang(&requests[0]));
 }
 
 static void test_leaving_while_others_are_woken(void **state)
@@ -170,9 +187,9 @@ static void test_leaving_while_others_are_woken(void **state)
     answers_at_once = true;
     for (size_t i = 0; i < 3; i++) {
         assert_true(enter(i, "maoshan", both, 2));
-        assert_int_equal(wait_hang(&requests[i]), WAIT_ON);
+        assert_true(wait_hang(&requests[i]));
     }
-    waiters_wake(worker.waiters, "maoshan", "o:urban,g:XF-01");
+    tell("maoshan", "o:urban,g:XF-01");
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(again[i], 1);
     assert_int_equal(waiters_count(worker.waiters), 0);
@@ -183,15 +200,15 @@ static void test_wake_of_all(void **state)
     (void)state;
     assert_true(enter(0, "maoshan", urban, 1));
     assert_true(enter(1, "other", urban, 1));
-    assert_int_equal(wait_hang(&requests[0]), WAIT_ON);
-    assert_int_equal(wait_hang(&requests[1]), WAIT_ON);
-    waiters_wake(worker.waiters, "other", NULL);
+    assert_true(wait_hang(&requests[0]));
+    assert_true(wait_hang(&requests[1]));
+    tell("other", NULL);
     assert_int_equal(again[0], 0);
     assert_int_equal(again[1], 1);
-    waiters_wake(worker.waiters, NULL, NULL);
+    tell(NULL, NULL);
     assert_int_equal(again[0], 1);
     waiters_end_all(worker.waiters);
-    assert_int_equal(wait_hang(&requests[0]), WAIT_OVER);
+    assert_false(wait_hang(&requests[0]));
 }
 
 static void test_no_room(void **state)
@@ -205,6 +222,35 @@ static void test_no_room(void **state)
     assert_true(enter(N - 1, "maoshan", urban, 1));
 }
 
+/* Thousands may be woken at once: those who only ask must not stand behind all of them. */
+static void test_a_few_at_a_time(void **state)
+{
+    size_t ran = 0;
+
+    (void)state;
+    for (size_t i = 0; i < N - 1; i++) {
+        assert_true(enter(i, "maoshan", urban, 1));
+        assert_true(wait_hang(&requests[i]));
+    }
+    tell("maoshan", "o:urban");
+    for (size_t i = 0; i < N - 1; i++)
+        ran += again[i];
+    assert_int_equal(ran, RUNNING);
+    waiters_run(worker.waiters, /* busy= */ true);
+    for (size_t i = 0; i < N - 1; i++)
+        if (again[i])
+            assert_true(wait_hang(&requests[i]));
+    waiters_run(worker.waiters, /* busy= */ false);
+    for (size_t i = 0; i < N - 1; i++)
+        assert_int_equal(again[i], 1);
+    /* Woken, not yet run, and gone. */
+    tell("maoshan", "o:urban");
+    for (size_t i = 0; i < N - 1; i++)
+        wait_leave(&requests[i]);
+    waiters_run(worker.waiters, /* busy= */ false);
+    assert_int_equal(waiters_count(worker.waiters), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -214,6 +260,7 @@ int main(void)
         TEST(test_ends_in_time),          TEST(test_ends_while_the_statement_runs),
         TEST(test_ends_with_the_token),   TEST(test_leaving_while_others_are_woken),
         TEST(test_wake_of_all),           TEST(test_no_room),
+        TEST(test_a_few_at_a_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

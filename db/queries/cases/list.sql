@@ -1,7 +1,7 @@
 -- @tenant @actor @roles @op_roles @org @areas · @status @level @kind @category @area @source @mine @overdue @number
 -- @external_number @q @updated_after @sort · @cursor @limit @count @now
 -- case_list says which; of what a case shows, a list shows less, and what it leaves out is not worked out.
-SELECT v._code, v._item, v._cursor, v._total, v._names, v._masked,
+SELECT v._code, v._item, v._cursor, v._total, v._more, v._names, v._masked,
     v.id, v.number, v.version, v.state, v.step, v.kind, v.category__code, v.title, v.description,
     v.level, v.registered, v.source, v.location__lon, v.location__lat, v.location__coord_sys, v.location__address,
     v.address, v.area__code, v.community__code, v.reporter__name, v.reporter__phone,
@@ -10,7 +10,7 @@ SELECT v._code, v._item, v._cursor, v._total, v._names, v._masked,
     v.plan_due_at, v.planned_at, v.overdue, v.overdue_clocks, v.rework_count, v.callback_tries, v.updated_at,
     v.allowed_actions
 FROM (
-    SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total AS _total, k.n AS place,
+    SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total AS _total, l.more AS _more, k.n AS place,
         m.names_version AS _names, masks_staff(m) AS _masked,
 \ir ../../parts/case_columns.sql
     FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m

@@ -1,7 +1,7 @@
 -- @tenant @actor @roles @op_roles @org @areas · @status @case @organisation @kind @role @mine @overdue @number
 -- @updated_after @sort · @cursor @limit @count @now
 -- ticket_list says which; of what a ticket shows, a list shows less.
-SELECT v._code, v._item, v._cursor, v._total, v._names, v._masked,
+SELECT v._code, v._item, v._cursor, v._total, v._more, v._names, v._masked,
     v.id, v.number, v.version, v.case_id, v.case_number, v.kind, v.role, v.organisation__code, v.state, v.task, v.case__title, v.case__description, v.case__kind, v.case__category__code, v.case__level, v.case__state, v.case__location__lon, v.case__location__lat, v.case__location__coord_sys,
     v.case__location__address, v.case__address, v.case__area__code, v.case__community__code,
     v.case__reporter__name, v.case__reporter__phone, v.case__reporter__anonymous,
@@ -11,7 +11,7 @@ SELECT v._code, v._item, v._cursor, v._total, v._names, v._masked,
     v.closed_at, v.overdue, v.overdue_clocks, v.cause_code, v.not_contacted, v.department_rating, v.rework_count,
     v.final, v.updated_at, v.allowed_actions
 FROM (
-    SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total AS _total, k.n AS place,
+    SELECT l.code AS _code, k.id IS NOT NULL AS _item, k.cursor AS _cursor, l.total AS _total, l.more AS _more, k.n AS place,
         m.names_version AS _names, masks_staff(m) AS _masked,
 \ir ../../parts/ticket_columns.sql
     FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m

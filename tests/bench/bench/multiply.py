@@ -8,9 +8,9 @@ import psycopg
 
 from .stories import CITIZEN, TENANT
 
-# What hangs on a case, but is not copied with it: what is older than a few days has been swept from the outbox, feed positions are given
+# What hangs on a case, but is not copied with it: what is older than a few days has been swept from the feed, positions are given
 # anew, figures are counted again, and no story has a picture.
-NOT_COPIED = {"outbox", "case_feed", "ticket_feed", "case_figures", "ticket_figures", "case_attachments"}
+NOT_COPIED = {"outbox", "feed", "case_feed", "ticket_feed", "case_figures", "ticket_figures", "case_attachments"}
 OBJECT_COLUMNS = {"id", "case_id", "ticket_id", "whistle_id", "request_id", "subject", "lead_ticket", "plan_request", "step_id"}
 CITIZENS = 2000
 LEAST_AGE_DAYS = 11  # of a closed case: younger ones are told as they are
@@ -136,7 +136,7 @@ def give_positions(connection: psycopg.Connection) -> None:
         connection.execute(f"""
             INSERT INTO whistled.{feed} (tenant, {column}, position)
             SELECT tenant, id, row_number() OVER (ORDER BY updated_at, id) FROM whistled.{table}""")
-    connection.execute("DELETE FROM whistled.outbox")
+    connection.execute("DELETE FROM whistled.outbox; DELETE FROM whistled.feed; DELETE FROM whistled.feed_marks")
     connection.execute("DELETE FROM whistled.idempotency_keys")
     connection.execute("""
         INSERT INTO whistled.feed_positions (tenant, last_position)

@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from .scans import Scans
 from .world import GRIDS, PEOPLE, Clock, Street, build_world, person_uuid
 
 ROLES = ["citizen", "client", "grid_worker", "community", "window_clerk", "dispatcher", "leader", "department", "property",
@@ -40,7 +41,8 @@ class Machine:
         build_world(url, self.tenant)
         self.clock = Clock()
         self.next_id = uuid.uuid4  # of a case
-        self.cursor = connection.cursor(row_factory=dict_row)
+        self.cursor, self.scans = connection.cursor(row_factory=dict_row), Scans(connection)
+        connection.execute("SET enable_seqscan = off")  # where one stays there is no index
 
     def all(self, sql: str, *values) -> list[Row]:
         return [Row(row) for row in self.cursor.execute(sql, values).fetchall()]
@@ -51,7 +53,10 @@ class Machine:
 
     def call(self, procedure: str, subject: str, *values) -> Row:
         values = [self.tenant, subject, PEOPLE[subject][1], ROLES, None, None, *values]
-        return self.one(f"SELECT * FROM {procedure}({', '.join(['%s'] * len(values))})", *values)
+        with self.scans.found() as scanned:
+            row = self.one(f"SELECT * FROM {procedure}({', '.join(['%s'] * len(values))})", *values)
+        assert not scanned, f"{procedure} of {values[6:]} scans {', '.join(scanned)}"
+        return row
 
     def act(self, machine: str, subject: str, action: str, thing, /, stale: bool = False, **body) -> Row:
         """An action on a case, ticket or request, with the version it has now."""

@@ -1,0 +1,32 @@
+"""Whether PostgreSQL reads tables that grow from end to end: counted in the transaction itself, with all that functions and
+triggers do in it."""
+
+from contextlib import contextmanager
+
+import psycopg
+
+# A street has tens or hundreds of these, whatever happens in it. Every other table grows.
+BOUNDED = {
+    "areas", "calendar_days", "categories", "client_secrets", "clients", "dictionary_entries", "feed_positions",
+    "figure_positions", "figure_progress", "grid_assignments", "job_leases", "migrations", "organisations", "places", "policies", "releases",
+    "secrets", "tenant_entries", "tenants", "webhook_events", "webhook_progress", "webhook_secrets", "webhooks",
+}
+
+
+class Scans:
+    def __init__(self, connection: psycopg.Connection):
+        self.connection = connection
+
+    def _seen(self) -> dict[str, int]:
+        return dict(self.connection.execute(
+            "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE schemaname = 'whistled'").fetchall())
+
+    @contextmanager
+    def found(self, undo: bool = False):
+        """A transaction; afterwards the list has the tables that grow and were scanned in it."""
+        scanned: list[str] = []
+        with self.connection.transaction(force_rollback=undo):
+            before = self._seen()
+            yield scanned
+            after = self._seen()
+            scanned += sorted(name for name, n in after.items() if name not in BOUNDED and n > before.get(name, 0))

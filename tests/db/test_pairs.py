@@ -29,7 +29,7 @@ IN_A_ROW = """
             FROM case_events e WHERE e.case_id = c.id) AS events,
         (SELECT jsonb_agg(jsonb_build_array(d.clock, d.run, d.old_due, d.new_due, d.cause) ORDER BY d.clock, d.run, d.new_due, d.old_due)
             FROM deadline_changes d WHERE d.case_id = c.id) AS dues,
-        (SELECT count(*) FROM outbox o WHERE o.case_id = c.id) AS outbox
+        (SELECT count(*) FROM outbox o WHERE o.case_id = c.id) + (SELECT count(*) FROM feed f WHERE f.case_id = c.id) AS fed
     FROM cases c WHERE c.id = ANY (%s) ORDER BY c.id"""
 
 

@@ -26,7 +26,7 @@ SAMPLES = {
 }
 VERSIONS = "{" + ",".join(map(str, range(1, 60))) + "}"  # whichever it has
 # What the service makes of a picture's bytes.
-PICTURE = json.dumps({"content_type": "image/png", "size": 68, "sha256": "00" * 32, "width": 1, "height": 1, "file": "x"})
+PICTURE = {"content_type": "image/png", "size": 68, "sha256": "00" * 32, "width": 1, "height": 1, "file": "x"}
 STATES = {"cases": ["received", "closed", "open", "handling"], "tickets": ["issued", "closed", "open"]}
 
 
@@ -80,6 +80,8 @@ class Asker:
             "case": one("SELECT case_id FROM tickets ORDER BY id LIMIT 1"), "ticket": one("SELECT id FROM tickets ORDER BY id LIMIT 1"),
             "request": one("SELECT id FROM requests ORDER BY id LIMIT 1"), "person": one("SELECT id FROM people WHERE subject = 'dispatcher'"),
         }
+        item = {"n": 0, "refused": False, "roles": ["department"], "ticket": self.ids.get("ticket"), "action": "contact", "body": {}}
+        self.bodies = {"attachments.create": json.dumps(PICTURE), "tickets.batch": json.dumps([item])}
 
     def run(self, name: str, values: dict[str, str | None]) -> list[str]:
         parameters, prepare = STATEMENTS[name]
@@ -104,7 +106,7 @@ class Asker:
                 values[parameter] = self.ids.get(parameter.removesuffix("_id"), str(uuid.uuid4())) if parameter != "id" else values["id"]
         values["action"] = {"act": "edit"}.get(name.split(".")[-1], name.split(".")[-1])
         values |= {"secret_hash": "\\x" + "00" * 32, "key_hash": "\\x" + "00" * 32}
-        values["body"] = PICTURE if name == "attachments.create" else self.body(operation) if operation else None
+        values["body"] = self.bodies.get(name) or (self.body(operation) if operation else None)
         return values
 
     @staticmethod

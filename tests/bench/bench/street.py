@@ -86,7 +86,8 @@ class Street:
             if figures:
                 connection.execute("SELECT stats_rebuild(%s)", (TENANT,))
             else:
-                connection.execute("INSERT INTO figure_progress SELECT tenant, last_position FROM feed_positions")
+                connection.execute("INSERT INTO figure_positions (tenant, position) SELECT tenant, last_position FROM feed_positions "
+                                   "ON CONFLICT (tenant) DO UPDATE SET position = excluded.position")
         with self.cluster.admin(database) as connection:
             connection.execute("ANALYZE")
             connection.execute("CHECKPOINT")

@@ -311,11 +311,15 @@ BEGIN
     IF v_lon IS NULL THEN
         RETURN '{}';
     END IF;
+    -- The newest first, and no more of them measured than it takes: where much happens there are hundreds.
     RETURN ARRAY(
-        SELECT x.id FROM cases x
-        WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL AND x.point IS NOT NULL
-            AND st_y(x.point) BETWEEN v_lat - v_high AND v_lat + v_high AND abs(st_x(x.point) - v_lon) <= v_wide
-            AND x.id <> c.id AND x.received_at > v_after AND metres(x.point, c.point) <= v_metres
-        ORDER BY x.received_at DESC LIMIT 20);
+        SELECT n.id FROM (
+            SELECT x.id, x.point, x.received_at FROM cases x
+            WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL AND x.point IS NOT NULL
+                AND st_y(x.point) BETWEEN v_lat - v_high AND v_lat + v_high AND abs(st_x(x.point) - v_lon) <= v_wide
+                AND x.id <> c.id AND x.received_at > v_after
+            ORDER BY x.received_at DESC OFFSET 0) AS n
+        WHERE metres(n.point, c.point) <= v_metres
+        ORDER BY n.received_at DESC LIMIT 20);
 END $$;
 COMMENT ON FUNCTION duplicates_of(cases, jsonb, timestamptz) IS 'Ids of cases that may be the same.';

@@ -99,8 +99,8 @@ impl App {
             if more {
                 next = Some(item.place.clone());
             }
-            let reporter = self.dict.item_reporter(me, &item);
-            items.push(self.dict.view_item(me, item, reporter, call.now));
+            let (relations, reporter) = (me.to_ticket(&item.facts()), self.dict.item_reporter(me, &item));
+            items.push(self.dict.view_item(me, item, &relations, reporter, call.now));
         }
         let next_cursor = next.map(|payload| self.auth.seal_cursor(call, &payload));
         let link = next_cursor.as_ref().map(|cursor| next_link(call, cursor));

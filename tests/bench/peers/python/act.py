@@ -297,7 +297,7 @@ def write_ticket(work: Work) -> None:
                                     "overdue_at", "clock_next_at", "updated_at")]
     work.write("ticket_update", *values)
     brief = next(b for b in work.lists["tickets"] if b["id"] == t["id"])
-    brief |= {name: t[name] for name in ("state", "submitted_at", "closed_round", "result", "reply")}
+    brief |= {name: t[name] for name in ("state", "submitted_at", "closed_round", "clock_next_at", "result", "reply")}
 
 
 def count(work: Work) -> None:

@@ -43,8 +43,8 @@ type offer struct {
 
 type move struct {
 	action, variant string
-	who, guards         []string
-	offered             bool
+	who, guards     []string
+	offered         bool
 }
 
 type problem struct {

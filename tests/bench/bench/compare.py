@@ -124,7 +124,8 @@ def rows_of(connection: psycopg.Connection, case: str, epoch: datetime) -> dict:
         rows = DRAINED if table == "outbox" else table
         cursor = connection.execute(f"SELECT * FROM {rows} WHERE {key} = %s ORDER BY {order}", (case,))
         names = [column.name for column in cursor.description]
-        found[table] = [normal.of({name: sorted(value) if name == "grams" else value for name, value in zip(names, row)
+        # What a text holds twice may stand twice among its grams.
+        found[table] = [normal.of({name: sorted(set(value)) if name == "grams" else value for name, value in zip(names, row)
                                    if (table, name) not in IGNORED}) for row in cursor]
     return found
 

@@ -90,9 +90,14 @@ func (s *server) openWork(ctx context.Context, tx pgx.Tx, c *call, batch *pgx.Ba
 func (w *work) wrongState() error {
 	if w.ticket != nil {
 		return refusal{code: "invalid_transition", detail: map[string]any{"state": w.ticket.state,
-			"allowed_actions": w.s.ticketActions(w.me, w.ticket.facts(), w.row.facts())}}
+			"allowed_actions": w.s.ticketActions(w.ticket.facts(), w.row.facts(), ticketRelations(w.me, w.ticket.facts(), w.row.facts()))}}
 	}
-	return refusal{code: "invalid_transition", detail: map[string]any{"state": w.row.state, "allowed_actions": w.s.caseActions(w.me, w.row)}}
+	return w.wrongCaseState()
+}
+
+func (w *work) wrongCaseState() error {
+	return refusal{code: "invalid_transition", detail: map[string]any{"state": w.row.state,
+		"allowed_actions": w.s.caseActions(w.row, w.s.caseRelations(w.me, w.row))}}
 }
 
 func (w *work) variant(action string) string {
@@ -307,7 +312,7 @@ func (w *work) issue(whistle string, wanted object) {
 	c.ticketsIssued = t.n
 	w.happened("issue", w.role, "staff", nil, "issued", nil, &t.id, object{"kind": t.kind, "role": t.role, "organisation": t.organisation})
 	brief := briefRow{ID: t.id, N: t.n, Role: t.role, Organisation: t.organisation, State: t.state, Kind: t.kind, Task: t.task,
-		SignDueAt: stampText(t.signDueAt), FinishDueAt: stampText(t.finishDueAt)}
+		SignDueAt: stampText(t.signDueAt), FinishDueAt: stampText(t.finishDueAt), ClockNextAt: t.clockNextAt}
 	w.lists.tickets = append(w.lists.tickets, brief)
 }
 

@@ -106,7 +106,7 @@ func (w *work) checkTicket() error {
 func (w *work) checkFeedback() error {
 	m := findMove(w.s.dict.caseMoves[w.row.state], "feedback", "")
 	if m == nil {
-		return refusal{code: "invalid_transition", detail: map[string]any{"state": w.row.state, "allowed_actions": w.s.caseActions(w.me, w.row)}}
+		return w.wrongCaseState()
 	}
 	if w.row.ticketsOpen != 1 {
 		return refused("open_tickets")
@@ -189,7 +189,7 @@ func (w *work) queueTicket() {
 		t.result, t.reply, t.causeCode, t.rating, t.overdueAt, t.clockNextAt, t.updatedAt)
 	for i := range w.lists.tickets {
 		if b := &w.lists.tickets[i]; b.ID == t.id {
-			b.State, b.SubmittedAt, b.ClosedRound, b.Result, b.Reply = t.state, t.submittedAt, t.closedRound, t.result, t.reply
+			b.State, b.SubmittedAt, b.ClosedRound, b.ClockNextAt, b.Result, b.Reply = t.state, t.submittedAt, t.closedRound, t.clockNextAt, t.result, t.reply
 		}
 	}
 }

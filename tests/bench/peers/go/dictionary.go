@@ -43,8 +43,8 @@ type offer struct {
 
 type move struct {
 	action, variant string
-	who, guards         []string
-	offered             bool
+	who, guards     []string
+	offered         bool
 }
 
 type problem struct {
@@ -80,6 +80,8 @@ type dictionary struct {
 	working        map[string]bool
 	openTicket     map[string]bool
 	caseOffers     map[string][]offer
+	caseAsks       map[string][]offer // kinds of request
+	ticketAsks     map[string][]offer
 	caseMoves      map[string][]move
 	ticketMoves    map[string][]move
 	relations      map[string]string // refusal by relation
@@ -134,7 +136,7 @@ func rows(pool *pgxpool.Pool, sql string, arguments []any, fn func(scan func(...
 func loadDictionary(pool *pgxpool.Pool, sql map[string]string) *dictionary {
 	d := &dictionary{tenant: env("BENCH_TENANT"), categories: map[string]*category{}, areas: map[string]*area{},
 		organisations: map[string]string{}, activeOrgs: map[string]bool{}, roles: map[string]string{}, steps: map[string]*string{},
-		working: map[string]bool{}, openTicket: map[string]bool{}, caseOffers: map[string][]offer{}, caseMoves: map[string][]move{},
+		working: map[string]bool{}, openTicket: map[string]bool{}, caseOffers: map[string][]offer{}, caseAsks: map[string][]offer{}, ticketAsks: map[string][]offer{}, caseMoves: map[string][]move{},
 		ticketMoves: map[string][]move{}, relations: map[string]string{}, decides: map[string][]string{}, days: map[string]bool{},
 		policies: map[int]policy{}, shown: map[string]string{}}
 	text, err := os.ReadFile(env("BENCH_CONTRACT"))
@@ -206,6 +208,16 @@ func (d *dictionary) loadMachines(pool *pgxpool.Pool, sql map[string]string) {
 		var o offer
 		scan(&state, &o.action, &o.who)
 		d.caseOffers[state] = append(d.caseOffers[state], o)
+	})
+	rows(pool, sql["asks"], nil, func(scan func(...any)) {
+		var subject, state string
+		var o offer
+		scan(&subject, &state, &o.action, &o.who)
+		into := d.caseAsks
+		if subject == "ticket" {
+			into = d.ticketAsks
+		}
+		into[state] = append(into[state], o)
 	})
 	rows(pool, sql["case_moves"], nil, d.moves(d.caseMoves))
 	rows(pool, sql["ticket_moves"], nil, d.moves(d.ticketMoves))

@@ -261,11 +261,22 @@ func addresses(p *person, c *caseRow, role string) []string {
 	return found
 }
 
-func (s *server) caseActions(p *person, c *caseRow) []string {
-	found, relations := []string{}, s.caseRelations(p, c)
+func (s *server) caseActions(c *caseRow, relations []string) []string {
+	found := []string{}
 	for _, o := range s.dict.caseOffers[c.state] {
 		if overlap(o.who, relations) && (o.action != "plan" || c.level == "major") {
 			found = append(found, o.action)
+		}
+	}
+	return found
+}
+
+// Kinds of request that whoever stands in these relations may ask for now.
+func askable(asks []offer, relations []string) []string {
+	found := []string{}
+	for _, ask := range asks {
+		if overlap(ask.who, relations) {
+			found = append(found, ask.action)
 		}
 	}
 	return found
@@ -306,8 +317,8 @@ type caseFacts struct {
 	area                   *string
 }
 
-func (s *server) ticketActions(p *person, t *ticketFacts, c *caseFacts) []string {
-	found, relations := []string{}, ticketRelations(p, t, c)
+func (s *server) ticketActions(t *ticketFacts, c *caseFacts, relations []string) []string {
+	found := []string{}
 	for _, m := range s.dict.ticketMoves[t.state] {
 		if m.offered && overlap(m.who, relations) && (m.variant != "remote" || !s.dict.categories[c.category].onScene) &&
 			(m.action != "recall" || c.state != "suspended" || t.role == "assist") {

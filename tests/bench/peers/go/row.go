@@ -40,7 +40,7 @@ type caseRow struct {
 	resolvedAt, planStartedAt, planDueAt, plannedAt *time.Time
 	planRequest                                     *string
 	planParties, fired                              []string
-	overdueAt                                       *time.Time
+	overdueAt, clockNextAt                          *time.Time
 	stateAt                                         time.Time
 	stateBefore                                     *string
 	signedRound                                     int
@@ -53,7 +53,6 @@ type caseRow struct {
 	supervised                                      []string
 	eventSeq                                        int
 	updatedAt                                       time.Time
-	clockNextAt                                     *time.Time // set by settle, never read
 	handlerPerson, contactPerson, firstPerson       namedPerson
 }
 
@@ -71,7 +70,7 @@ func scanCase(row pgx.Row) (*caseRow, error) {
 		&c.ticketsIssued, &c.ticketsOpen, &c.ticketsUnsubmitted, &c.policyVersion, &c.claimedAt, &c.receivedAt,
 		&c.round, &c.roundStartedAt, &c.roundSuspended,
 		&c.arriveDueAt, &c.arrivedAt, &c.resolveDueAt, &c.resolveCause, &c.resolvedAt,
-		&c.planStartedAt, &c.planDueAt, &c.plannedAt, &c.planRequest, &c.planParties, &c.fired, &c.overdueAt,
+		&c.planStartedAt, &c.planDueAt, &c.plannedAt, &c.planRequest, &c.planParties, &c.fired, &c.overdueAt, &c.clockNextAt,
 		&c.stateAt, &c.stateBefore, &c.signedRound, &c.neverSampled, &c.result, &c.reply,
 		&c.rejectCode, &c.rejectBasis, &c.rejectReason, &c.mergedInto, &c.reviewDate,
 		&c.evaluatingAt, &c.closedAt, &c.closedHow, &c.reworkCount, &c.urgeCount, &c.callbackTries, &c.supervised,
@@ -176,6 +175,7 @@ type briefRow struct {
 	Task         string     `json:"task"`
 	SubmittedAt  *time.Time `json:"submitted_at"`
 	ClosedRound  *int       `json:"closed_round"`
+	ClockNextAt  *time.Time `json:"clock_next_at"`
 	SignDueAt    *string    `json:"sign_due_at"`
 	FinishDueAt  *string    `json:"finish_due_at"`
 	Overdue      bool       `json:"overdue"`

@@ -70,10 +70,11 @@ type ticketView struct {
 	Reply       *string          `json:"reply"`
 	Attachments []attachmentView `json:"attachments"`
 	Requests    []requestView    `json:"requests"`
+	Askable     []string         `json:"askable_requests"`
 }
 
 // The parts that a list and a single ticket have in common.
-func (s *server) itemOf(me *person, t *ticketRow, c *caseRow, shown *reporter, now time.Time) ticketItem {
+func (s *server) itemOf(me *person, t *ticketRow, c *caseRow, relations []string, shown *reporter, now time.Time) ticketItem {
 	overdue, clocks := overdueClocks(ticketRunning(t), t.overdueAt, now)
 	issuer := s.dict.roleParty(t.issuedRole)
 	if t.issuedBy != nil {
@@ -89,12 +90,14 @@ func (s *server) itemOf(me *person, t *ticketRow, c *caseRow, shown *reporter, n
 		ContactedAt: moment(t.contactedAt), ReportedInAt: moment(t.reportedInAt), StartedAt: moment(t.startedAt),
 		SubmittedAt: moment(t.submittedAt), ClosedAt: moment(t.closedAt), Overdue: overdue, OverdueClocks: clocks,
 		CauseCode: t.causeCode, NotContacted: t.notContacted, DepartmentRating: t.rating, ReworkCount: t.reworkCount, Final: t.final,
-		UpdatedAt: stamp(t.updatedAt), AllowedActions: s.ticketActions(me, t.facts(), c.facts())}
+		UpdatedAt: stamp(t.updatedAt), AllowedActions: s.ticketActions(t.facts(), c.facts(), relations)}
 }
 
 func (s *server) viewTicket(me *person, t *ticketRow, c *caseRow, l *caseLists, now time.Time) *ticketView {
-	return &ticketView{ticketItem: s.itemOf(me, t, c, s.caseReporter(me, c, l), now), Result: t.result, Reply: t.reply,
-		Attachments: s.attachmentsSeen(me, s.ticketsSeen(me, c), l, &t.id), Requests: s.requestsSeen(me, c, l, &t.id)}
+	relations := ticketRelations(me, t.facts(), c.facts())
+	return &ticketView{ticketItem: s.itemOf(me, t, c, relations, s.caseReporter(me, c, l), now), Result: t.result, Reply: t.reply,
+		Attachments: s.attachmentsSeen(me, s.ticketsSeen(me, c), l, &t.id), Requests: s.requestsSeen(me, c, l, &t.id),
+		Askable: askable(s.dict.ticketAsks[t.state], relations)}
 }
 
 type ticketList struct {
@@ -144,6 +147,18 @@ func (s *server) listTickets(c *call) {
 	c.send()
 }
 
+// A place in the feed, as cursors carry it: its era and the position. Nothing is the beginning of the list.
+func feedPlace(payload string) (era *string, position int64, feed bool, err error) {
+	parts := strings.Split(payload, "|")
+	if payload == "" {
+		return nil, 0, false, nil
+	} else if len(parts) != 3 || parts[0] != "feed" {
+		return nil, 0, false, notMeasured
+	}
+	position, err = strconv.ParseInt(parts[2], 10, 64)
+	return &parts[1], position, true, err
+}
+
 func (s *server) ticketPage(c *call, query url.Values, payload string, limit int) (*ticketList, error) {
 	ctx := c.r.Context()
 	conn, err := s.pool.Acquire(ctx)
@@ -151,15 +166,21 @@ func (s *server) ticketPage(c *call, query url.Values, payload string, limit int
 		return nil, err
 	}
 	defer conn.Release()
+	era, position, feed, err := feedPlace(payload)
+	if err != nil {
+		return nil, err
+	}
 	sql, arguments := s.personQuery(c)
 	batch := &pgx.Batch{}
 	batch.Queue(sql, arguments...)
-	batch.Queue(s.sql["feed_last"], c.token.Tenant)
+	batch.Queue(s.sql["feed_last"], c.token.Tenant, era)
 	results := conn.SendBatch(ctx, batch)
 	me, err := s.readPerson(c, results.QueryRow())
 	var last int64
+	var upto *int64
+	var present string
 	if err == nil {
-		err = results.QueryRow().Scan(&last)
+		err = results.QueryRow().Scan(&last, &present, &upto)
 	}
 	results.Close()
 	if err != nil {
@@ -169,17 +190,13 @@ func (s *server) ticketPage(c *call, query url.Values, payload string, limit int
 		return nil, notMeasured
 	}
 	var found pgx.Rows
-	position, feed := int64(0), strings.HasPrefix(payload, "feed|")
 	if feed {
-		position, _ = strconv.ParseInt(payload[5:], 10, 64)
-		if position > last {
+		if position > 0 && (upto == nil || position > *upto) {
 			return nil, refused("cursor_reset")
 		}
-		found, err = conn.Query(ctx, s.sql["ticket_feed"], c.token.Tenant, *me.org, position, limit+1)
-	} else if payload == "" {
-		found, err = conn.Query(ctx, s.sql["ticket_list"], c.token.Tenant, *me.org, limit+1)
+		found, err = conn.Query(ctx, s.sql["ticket_feed"], c.token.Tenant, *me.org, position, limit+1, present)
 	} else {
-		err = notMeasured
+		found, err = conn.Query(ctx, s.sql["ticket_list"], c.token.Tenant, *me.org, limit+1)
 	}
 	if err != nil {
 		return nil, err
@@ -194,11 +211,11 @@ func (s *server) ticketPage(c *call, query url.Values, payload string, limit int
 		if more = len(list.Items) == limit; more {
 			continue
 		}
-		list.Items = append(list.Items, s.itemOf(me, t, k, s.itemReporter(me, k), c.now))
+		list.Items = append(list.Items, s.itemOf(me, t, k, ticketRelations(me, t.facts(), k.facts()), s.itemReporter(me, k), c.now))
 		next = place
 	}
 	if !more && feed {
-		next, more = fmt.Sprintf("feed|%d", last), true
+		next, more = fmt.Sprintf("feed|%s|%d", present, last), true
 	}
 	if more {
 		sealed := s.auth.sealCursor(c, "tickets.list", query, next)

@@ -151,6 +151,7 @@ type caseView struct {
 	PolicyVersion  int              `json:"policy_version"`
 	UpdatedAt      stamp            `json:"updated_at"`
 	AllowedActions []string         `json:"allowed_actions"`
+	Askable        []string         `json:"askable_requests"`
 }
 
 func (d *dictionary) organisation(code string) codeName {
@@ -320,7 +321,7 @@ func (s *server) ticketsView(me *person, c *caseRow, l *caseLists, seen string) 
 }
 
 func (s *server) viewCase(me *person, c *caseRow, l *caseLists, now time.Time) *caseView {
-	seen := s.ticketsSeen(me, c)
+	seen, relations := s.ticketsSeen(me, c), s.caseRelations(me, c)
 	overdue, clocks := overdueClocks(caseRunning(c), c.overdueAt, now)
 	v := &caseView{ID: c.id, Number: c.number, Version: c.version, State: c.state, Step: s.dict.steps[c.state], Kind: c.kind,
 		Category: codeName{c.category, s.dict.categories[c.category].name}, Title: c.title, Description: c.description,
@@ -335,7 +336,7 @@ func (s *server) viewCase(me *person, c *caseRow, l *caseLists, now time.Time) *
 		OverdueClocks: clocks, Result: c.result, Reply: c.reply, MergedInto: c.mergedInto, ReviewDate: c.reviewDate,
 		Ratings: []ratingView{}, Tickets: s.ticketsView(me, c, l, seen), Requests: s.requestsSeen(me, c, l, nil),
 		ReworkCount: c.reworkCount, UrgeCount: c.urgeCount, PolicyVersion: c.policyVersion, UpdatedAt: stamp(c.updatedAt),
-		AllowedActions: s.caseActions(me, c)}
+		AllowedActions: s.caseActions(c, relations), Askable: askable(s.dict.caseAsks[c.state], relations)}
 	if c.state == "whistled" || c.state == "handling" {
 		v.Handler = s.dict.orgParty(c.leadOrg)
 	} else {

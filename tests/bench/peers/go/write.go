@@ -119,10 +119,26 @@ func (w *work) caseChanged() bool {
 		!same(a.closedHow, b.closedHow)
 }
 
+// The case's own clocks and those of its tickets. Where nothing moved its own, the next moment may only be nearer.
+func (w *work) settle(changed bool) {
+	c, at := w.row, w.before.clockNextAt
+	if !changed && c.ticketsUnsubmitted == w.before.ticketsUnsubmitted && at != nil && at.After(w.c.now) {
+		if w.ticket != nil {
+			c.clockNextAt = earliest(at, w.ticket.clockNextAt)
+		}
+		return
+	}
+	settleCase(c, w.policy)
+	for i := range w.lists.tickets {
+		c.clockNextAt = earliest(c.clockNextAt, w.lists.tickets[i].ClockNextAt)
+	}
+}
+
 func (w *work) queueCase() {
 	c := w.row
-	settleCase(c, w.policy)
-	if w.caseChanged() {
+	changed := w.caseChanged()
+	w.settle(changed)
+	if changed {
 		c.version++
 	}
 	w.batch.Queue(w.s.sql["case_update"], w.c.token.Tenant, c.id, c.version, c.state, c.category, c.level, c.registeredAt, c.handler,

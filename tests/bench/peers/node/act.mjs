@@ -41,8 +41,8 @@ export async function actOnCase(app, call) {
 }
 
 function wrongState({ app, me, ticket, case: c }) {
-    const detail = ticket ? { state: ticket.state, allowed_actions: ticketActions(app.dict, me, ticket, c) }
-        : { state: c.state, allowed_actions: caseActions(app.dict, me, c) };
+    const detail = ticket ? { state: ticket.state, allowed_actions: ticketActions(app.dict, ticket, c, ticketRelations(me, ticket, c)) }
+        : { state: c.state, allowed_actions: caseActions(app.dict, c, caseRelations(me, c)) };
     return new Refusal('invalid_transition', { detail });
 }
 
@@ -254,7 +254,8 @@ function writeTicket(work) {
         t.point?.lon, t.point?.lat, t.point?.accuracy, t.started_at, t.submitted_at, t.closed_at, t.closed_round, t.result, t.reply, t.cause_code,
         t.department_rating, t.overdue_at, t.clock_next_at, t.updated_at);
     const brief = lists.tickets.find((b) => b.id === t.id);
-    Object.assign(brief, { state: t.state, submitted_at: t.submitted_at, closed_round: t.closed_round, result: t.result, reply: t.reply });
+    const { state, submitted_at, closed_round, clock_next_at, result, reply } = t;
+    Object.assign(brief, { state, submitted_at, closed_round, clock_next_at, result, reply });
 }
 
 // What the case knows of its tickets, counted again.

@@ -1,7 +1,7 @@
 // Clocks: which run, what is due, and when somebody has to look next.
 import { addWorkingTime, days, later, minutes } from './dictionary.mjs';
 
-const earliest = (a, b) => (a && b ? (a < b ? a : b) : a ?? b);
+export const earliest = (a, b) => (a && b ? (a < b ? a : b) : a ?? b);
 const clock = (name, start, due) => ({ name, start, due });
 
 export function caseRunning(c) {

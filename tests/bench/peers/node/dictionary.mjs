@@ -17,6 +17,7 @@ export async function loadDictionary(sql, text) {
     const contract = JSON.parse(fs.readFileSync(process.env.BENCH_CONTRACT, 'utf8'));
     const policies = await sql`SELECT version, policy_defaults() || settings AS settings FROM policies
         WHERE tenant = ${tenant} AND valid_from <= clock_timestamp() ORDER BY version`;
+    const asks = await sql.unsafe(text.asks);
     const moves = async (name) => grouped(await sql.unsafe(text[name]), 'state');
     return {
         ...contract, tenant,
@@ -29,6 +30,8 @@ export async function loadDictionary(sql, text) {
         states: by(await sql`SELECT state, step, working FROM case_states`, 'state', (row) => row),
         openTickets: by(await sql`SELECT state, open FROM ticket_states`, 'state', (row) => row.open),
         offers: await moves('case_offers'),
+        caseAsks: grouped(asks.filter((row) => row.subject === 'case'), 'state'),
+        ticketAsks: grouped(asks.filter((row) => row.subject === 'ticket'), 'state'),
         caseMoves: await moves('case_moves'),
         ticketMoves: await moves('ticket_moves'),
         shown: by(await sql`SELECT DISTINCT ON (action) action, shown FROM case_transitions ORDER BY action, ordinal`, 'action', (row) => row.shown),

@@ -116,10 +116,12 @@ export function caseRelations(me, c) {
     return found;
 }
 
-export function caseActions(dict, me, c) {
-    const relations = caseRelations(me, c);
+export function caseActions(dict, c, relations) {
     return (dict.offers[c.state] ?? []).filter((o) => overlap(o.who, relations) && (o.action !== 'plan' || c.level === 'major')).map((o) => o.action);
 }
+
+// Kinds of request that whoever stands in these relations may ask for now.
+export const askable = (asks, state, relations) => (asks[state] ?? []).filter((a) => overlap(a.who, relations)).map((a) => a.kind);
 
 export const mayBeCalled = (t, c) => t.role === 'lead' && c.reporter_contactable && !c.reporter_anonymous;
 
@@ -137,8 +139,7 @@ export function ticketRelations(me, t, c) {
     return found;
 }
 
-export function ticketActions(dict, me, t, c) {
-    const relations = ticketRelations(me, t, c);
+export function ticketActions(dict, t, c, relations) {
     const may = (m) => m.offered && overlap(m.who, relations) && (m.variant !== 'remote' || !dict.categories[c.category].on_scene) &&
         (m.action !== 'recall' || c.state !== 'suspended' || t.role === 'assist');
     return (dict.ticketMoves[t.state] ?? []).filter(may).map((m) => m.action);

@@ -33,16 +33,15 @@ export async function listTickets(app, call) {
     const limit = Number(query.limit ?? 20);
     const payload = query.cursor ? app.auth.openCursor(token, query, query.cursor) : null;
     if (payload && !payload.startsWith('feed|')) throw new NotMeasured();
-    const [person, ends] = await Promise.all([app.run(app.sql, 'person', token.tenant, token.sub), app.run(app.sql, 'feed_last', token.tenant)]);
+    const [, era, at] = payload?.split('|') ?? [];
+    const [person, [end]] = await Promise.all([app.run(app.sql, 'person', token.tenant, token.sub), app.run(app.sql, 'feed_last', token.tenant, era ?? null)]);
     const me = personOf(app, call, person[0]);
     if (!me.roles.includes('department') || seesAll(me) || me.scope || !me.org) throw new NotMeasured();
-    const last = ends[0]?.last_position ?? 0;
-    const position = payload && Number(payload.slice(5));
-    if (position > last) throw refused('cursor_reset');
-    const rows = payload ? await app.run(app.sql, 'ticket_feed', token.tenant, me.org, position, limit + 1)
+    if (payload && Number(at) > (end?.upto ?? 0)) throw refused('cursor_reset');
+    const rows = payload ? await app.run(app.sql, 'ticket_feed', token.tenant, me.org, Number(at), limit + 1, end?.era ?? '')
         : await app.run(app.sql, 'ticket_list', token.tenant, me.org, limit + 1);
     const shown = rows.slice(0, limit);
-    const next = rows.length > limit ? shown.at(-1).place : payload ? `feed|${last}` : null;
+    const next = rows.length > limit ? shown.at(-1).place : payload ? `feed|${end?.era ?? ''}|${end?.last_position ?? 0}` : null;
     const next_cursor = next && app.auth.sealCursor(token, query, next);
     const headers = {};
     if (next_cursor) {

@@ -1,8 +1,8 @@
 // A case and a ticket as the API answers them.
 import { caseRunning, overdueClocks, ticketRunning } from './clocks.mjs';
 import { iso } from './dictionary.mjs';
-import { caseActions, isOne, maskName, maskPhone, ownerSees, seesReporter, seesStaff, seesTicket, staffSees, ticketActions,
-    ticketsSeen, within } from './me.mjs';
+import { askable, caseActions, caseRelations, isOne, maskName, maskPhone, ownerSees, seesReporter, seesStaff, seesTicket, staffSees, ticketActions,
+    ticketRelations, ticketsSeen, within } from './me.mjs';
 
 const organisation = (dict, code) => ({ code, name: dict.organisations[code]?.name ?? code });
 const area = (dict, code) => (code === null ? null : { code, name: dict.areas[code].name });
@@ -101,12 +101,14 @@ export function viewCase(app, me, c, lists, now) {
     if (c.state === 'evaluating') view.callback_tries = c.callback_tries;
     view.policy_version = c.policy_version;
     view.updated_at = iso(c.updated_at);
-    view.allowed_actions = caseActions(dict, me, c);
+    const relations = caseRelations(me, c);
+    view.allowed_actions = caseActions(dict, c, relations);
+    view.askable_requests = askable(dict.caseAsks, c.state, relations);
     return view;
 }
 
 // The parts that a list and a single ticket have in common.
-export function viewItem(app, me, t, c, reporter, now) {
+export function viewItem(app, me, t, c, relations, reporter, now) {
     const { dict } = app;
     const [overdue, overdue_clocks] = overdueClocks(ticketRunning(t), t.overdue_at, now);
     return {
@@ -121,19 +123,21 @@ export function viewItem(app, me, t, c, reporter, now) {
         finish_due_at: iso(t.finish_due_at), signed_at: iso(t.signed_at), contacted_at: iso(t.contacted_at), reported_in_at: iso(t.reported_in_at),
         started_at: iso(t.started_at), submitted_at: iso(t.submitted_at), closed_at: iso(t.closed_at), overdue, overdue_clocks,
         cause_code: t.cause_code, not_contacted: t.not_contacted, department_rating: t.department_rating, rework_count: t.rework_count,
-        final: t.final, updated_at: iso(t.updated_at), allowed_actions: ticketActions(dict, me, t, c),
+        final: t.final, updated_at: iso(t.updated_at), allowed_actions: ticketActions(dict, t, c, relations),
     };
 }
 
 export function viewTicket(app, me, t, c, lists, now) {
     const seen = ticketsSeen(app.dict, me, c);
-    return { ...viewItem(app, me, t, c, reporterOf(me, c, lists), now), result: t.result, reply: t.reply,
-        attachments: attachmentsSeen(me, seen, lists, t.id), requests: requestsSeen(app.dict, me, c, lists, t.id) };
+    const relations = ticketRelations(me, t, c);
+    return { ...viewItem(app, me, t, c, relations, reporterOf(me, c, lists), now), result: t.result, reply: t.reply,
+        attachments: attachmentsSeen(me, seen, lists, t.id), requests: requestsSeen(app.dict, me, c, lists, t.id),
+        askable_requests: askable(app.dict.ticketAsks, t.state, relations) };
 }
 
 // A row of a list has the ticket's and the case's columns side by side.
 export function viewRow(app, me, row, now) {
     const c = { ...row, kind: row.case_kind, state: row.case_state, handler: null };
-    return viewItem(app, me, row, c, shownReporter(me, c), now);
+    return viewItem(app, me, row, c, ticketRelations(me, row, c), shownReporter(me, c), now);
 }
 

@@ -1,5 +1,5 @@
 // An action on its way: what it changes in memory, and what it writes with it.
-import { settleCase } from './clocks.mjs';
+import { earliest, settleCase } from './clocks.mjs';
 import { newId } from './id.mjs';
 
 // What a reader sees of a case: when none of it changes, its version stays.
@@ -60,10 +60,23 @@ export class Work {
         this.write('outbox_insert', c.id, organisations, c.area, call.now, seq, column('ticket'));
     }
 
+    // The case's own clocks and those of its tickets. Where nothing moved its own, the next moment may only be nearer.
+    settle(changed) {
+        const { case: c, before, lists, ticket } = this;
+        if (!changed && c.tickets_unsubmitted === before.tickets_unsubmitted && before.clock_next_at > this.call.now) {
+            c.clock_next_at = earliest(before.clock_next_at, ticket?.clock_next_at);
+            return;
+        }
+        settleCase(c, this.policy);
+        // What was read came as text, what this action wrote did not.
+        for (const t of lists.tickets) c.clock_next_at = earliest(c.clock_next_at, t.clock_next_at && new Date(t.clock_next_at));
+    }
+
     writeCase() {
         const { case: c, before } = this;
-        settleCase(c, this.policy);
-        if (this.changed || READ.some((name) => !same(c[name], before[name]))) c.version += 1;
+        const changed = this.changed || READ.some((name) => !same(c[name], before[name]));
+        this.settle(changed);
+        if (changed) c.version += 1;
         this.write('case_update', c.id, c.version, ...WRITTEN.map((name) => c[name]));
         this.writeEvents(before.event_seq + 1, [...new Set([...c.organisations, ...before.organisations])]);
     }

@@ -1,11 +1,9 @@
 """Actions on a case and on a ticket: read and lock, check, change in memory, write."""
 
-from datetime import datetime
-
 from clocks import settle_ticket, ticket_due
 from me import may_be_called
 from read import read_all
-from things import UUID, Call, NotMeasured, Refusal, iso, new_id, point_of, read_body, take_key
+from things import UUID, Call, NotMeasured, Refusal, as_moment, iso, new_id, point_of, read_body, take_key
 from view import view_case, view_ticket
 from work import Work
 
@@ -51,9 +49,9 @@ async def act_on_case(app, call: Call):
 
 def wrong_state(work: Work, ticket: bool) -> Refusal:
     if ticket:
-        detail = {"state": work.ticket["state"], "allowed_actions": work.me.ticket_actions(work.ticket, work.case)}
+        detail = {"state": work.ticket["state"], "allowed_actions": work.me.ticket_actions(work.ticket, work.case, work.me.to_ticket(work.ticket, work.case))}
     else:
-        detail = {"state": work.case["state"], "allowed_actions": work.me.case_actions(work.case)}
+        detail = {"state": work.case["state"], "allowed_actions": work.me.case_actions(work.case, work.me.to_case(work.case))}
     return Refusal("invalid_transition", detail=detail)
 
 
@@ -297,7 +295,7 @@ def write_ticket(work: Work) -> None:
                                     "overdue_at", "clock_next_at", "updated_at")]
     work.write("ticket_update", *values)
     brief = next(b for b in work.lists["tickets"] if b["id"] == t["id"])
-    brief |= {name: t[name] for name in ("state", "submitted_at", "closed_round", "result", "reply")}
+    brief |= {name: t[name] for name in ("state", "submitted_at", "closed_round", "clock_next_at", "result", "reply")}
 
 
 def count(work: Work) -> None:
@@ -313,8 +311,7 @@ def count(work: Work) -> None:
 def feedback(work: Work, body: dict) -> None:
     """办结反馈: the latest submission among the tickets closed in this round is when the work was done."""
     c = work.case
-    moment = lambda value: datetime.fromisoformat(value) if isinstance(value, str) else value  # noqa: E731
-    done = [moment(t["submitted_at"]) for t in work.lists["tickets"]
+    done = [as_moment(t["submitted_at"]) for t in work.lists["tickets"]
             if t["state"] == "closed" and t["closed_round"] == c["round"] and t["submitted_at"]]
     lead = next(t for t in work.lists["tickets"] if t["id"] == c["lead_ticket"])
     c |= {"resolved_at": max(done, default=work.call.now), "result": lead["result"], "reply": body.get("reply") or lead["reply"],

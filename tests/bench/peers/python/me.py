@@ -142,8 +142,7 @@ class Person:
                 found.add(f"{role}:addressee")
         return found
 
-    def case_actions(self, c: dict) -> list[str]:
-        relations = self.to_case(c)
+    def case_actions(self, c: dict, relations: set[str]) -> list[str]:
         return [offer["action"] for offer in self.dict.offers.get(c["state"], ())
                 if not relations.isdisjoint(offer["who"]) and (offer["action"] != "plan" or c["level"] == "major")]
 
@@ -162,8 +161,8 @@ class Person:
                 found.add("community:apart")
         return found
 
-    def ticket_actions(self, t: dict, c: dict) -> list[str]:
-        relations, remote = self.to_ticket(t, c), not self.dict.categories[c["category"]]["on_scene"]
+    def ticket_actions(self, t: dict, c: dict, relations: set[str]) -> list[str]:
+        remote = not self.dict.categories[c["category"]]["on_scene"]
         return [m["action"] for m in self.dict.ticket_moves.get(t["state"], ())
                 if m["offered"] and not relations.isdisjoint(m["who"]) and (m["variant"] != "remote" or remote)
                 and (m["action"] != "recall" or c["state"] != "suspended" or t["role"] == "assist")]
@@ -182,6 +181,11 @@ class Person:
             if relation:
                 raise Refusal(self.dict.relations[relation])
         raise Refusal("insufficient_role")
+
+
+def askable(asks: dict, state: str, relations: set[str]) -> list[str]:
+    """Kinds of request that whoever stands in these relations may ask for now."""
+    return [ask["kind"] for ask in asks.get(state, ()) if not relations.isdisjoint(ask["who"])]
 
 
 def may_be_called(t: dict, c: dict) -> bool:

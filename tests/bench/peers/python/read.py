@@ -39,21 +39,21 @@ async def list_tickets(app, call: Call):
     payload = app.auth.open_cursor(call, query["cursor"]) if "cursor" in query else None
     if payload and not payload.startswith("feed|"):
         raise NotMeasured
+    _, era, position = payload.split("|") if payload else (None, None, 0)
     async with app.pool.acquire() as connection:
         me = Person(app, call, await app.row(connection, "person", call.tenant, call.subject))
         if not me.has("department") or me.sees_all or me.scope is not None or me.org is None:
             raise NotMeasured
-        last = 0
+        end = {}
         if payload:
-            end = await app.row(connection, "feed_last", call.tenant)
-            last = end["last_position"] if end else 0
-            if int(payload[5:]) > last:
+            end = await app.row(connection, "feed_last", call.tenant, era) or {"last_position": 0, "era": "", "upto": 0}
+            if int(position) > (end["upto"] or 0):
                 raise Refusal("cursor_reset")
-            rows = await app.rows(connection, "ticket_feed", call.tenant, me.org, int(payload[5:]), limit + 1)
+            rows = await app.rows(connection, "ticket_feed", call.tenant, me.org, int(position), limit + 1, end["era"])
         else:
             rows = await app.rows(connection, "ticket_list", call.tenant, me.org, limit + 1)
     shown = [dict(row) for row in rows[:limit]]
-    place = shown[-1]["place"] if len(rows) > limit else f"feed|{last}" if payload else None
+    place = shown[-1]["place"] if len(rows) > limit else f"feed|{end['era']}|{end['last_position']}" if payload else None
     cursor, headers = place and app.auth.seal_cursor(call, place), {}
     if cursor:
         kept = [part for part in call.request.url.query.split("&") if part and not part.startswith("cursor=")]

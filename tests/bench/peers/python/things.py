@@ -45,6 +45,11 @@ def iso(moment: datetime | None) -> str | None:
     return moment and moment.astimezone(LOCAL).isoformat(timespec="milliseconds")
 
 
+def as_moment(value: str | datetime | None) -> datetime | None:
+    """What was read in a list came as text, what the action itself wrote did not."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
 KINDS = {
     "null": lambda v: v is None, "string": lambda v: isinstance(v, str), "boolean": lambda v: isinstance(v, bool),
     "number": lambda v: isinstance(v, (int, float)) and not isinstance(v, bool),

@@ -1,7 +1,7 @@
 """A case and a ticket as the API answers them."""
 
 from clocks import case_running, overdue_clocks, ticket_running
-from me import Person, mask_name, mask_phone
+from me import Person, askable, mask_name, mask_phone
 from things import iso
 
 
@@ -128,14 +128,16 @@ def view_case(me: Person, c: dict, lists: dict, now) -> dict:
     view |= {"requests": requests_seen(d, me, c, lists), "rework_count": c["rework_count"], "urge_count": c["urge_count"]}
     if c["state"] == "evaluating":
         view["callback_tries"] = c["callback_tries"]
-    return view | {"policy_version": c["policy_version"], "updated_at": iso(c["updated_at"]), "allowed_actions": me.case_actions(c)}
+    relations = me.to_case(c)
+    return view | {"policy_version": c["policy_version"], "updated_at": iso(c["updated_at"]), "allowed_actions": me.case_actions(c, relations),
+                   "askable_requests": askable(d.case_asks, c["state"], relations)}
 
 
 TIMES = ("sign_due_at", "contact_due_at", "report_due_at", "finish_due_at", "signed_at", "contacted_at", "reported_in_at", "started_at",
          "submitted_at", "closed_at")
 
 
-def view_item(me: Person, t: dict, c: dict, reporter: dict | None, now) -> dict:
+def view_item(me: Person, t: dict, c: dict, relations: set[str], reporter: dict | None, now) -> dict:
     """The parts that a list and a single ticket have in common."""
     d = me.dict
     overdue, clocks = overdue_clocks(ticket_running(t), t["overdue_at"], now)
@@ -156,17 +158,18 @@ def view_item(me: Person, t: dict, c: dict, reporter: dict | None, now) -> dict:
     return view | {
         "overdue": overdue, "overdue_clocks": clocks, "cause_code": t["cause_code"], "not_contacted": t["not_contacted"],
         "department_rating": t["department_rating"], "rework_count": t["rework_count"], "final": t["final"], "updated_at": iso(t["updated_at"]),
-        "allowed_actions": me.ticket_actions(t, c),
+        "allowed_actions": me.ticket_actions(t, c, relations),
     }
 
 
 def view_ticket(me: Person, t: dict, c: dict, lists: dict, now) -> dict:
-    return view_item(me, t, c, reporter_of(me, c, lists), now) | {
+    relations = me.to_ticket(t, c)
+    return view_item(me, t, c, relations, reporter_of(me, c, lists), now) | {
         "result": t["result"], "reply": t["reply"], "attachments": attachments_seen(me, me.tickets_seen(c), lists, t["id"]),
-        "requests": requests_seen(me.dict, me, c, lists, t["id"])}
+        "requests": requests_seen(me.dict, me, c, lists, t["id"]), "askable_requests": askable(me.dict.ticket_asks, t["state"], relations)}
 
 
 def view_row(me: Person, row: dict, now) -> dict:
     """A row of a list has the ticket's and the case's columns side by side."""
     c = row | {"kind": row["case_kind"], "state": row["case_state"], "handler": None}
-    return view_item(me, row, c, shown_reporter(me, c), now)
+    return view_item(me, row, c, me.to_ticket(row, c), shown_reporter(me, c), now)

@@ -2,8 +2,8 @@
 
 import json
 
-from clocks import settle_case
-from things import new_id
+from clocks import earliest, settle_case
+from things import as_moment, new_id
 
 # What a reader sees of a case: when none of it changes, its version stays.
 READ = ("state", "level", "category", "registered_at", "handler", "first_contact", "first_handler_org", "lead_org", "resolve_due_at", "resolved_at",
@@ -58,11 +58,21 @@ class Work:
         self.write("events_insert", c["id"], c["round"], now, seq, [new_id() for _ in seq], *columns)
         self.write("outbox_insert", c["id"], organisations, c["area"], now, seq, columns[0])
 
+    def settle(self, changed: bool) -> None:
+        """The case's own clocks and those of its tickets. Where nothing moved its own, the next moment may only be nearer."""
+        c, before = self.case, self.before
+        at = before["clock_next_at"]
+        if not changed and c["tickets_unsubmitted"] == before["tickets_unsubmitted"] and at and at > self.call.now:
+            c["clock_next_at"] = earliest(at, self.ticket and self.ticket["clock_next_at"])
+            return
+        settle_case(c, self.policy)
+        c["clock_next_at"] = earliest(c["clock_next_at"], *(as_moment(t["clock_next_at"]) for t in self.lists["tickets"]))
+
     def write_case(self) -> None:
         c, before = self.case, self.before
-        settle_case(c, self.policy)
-        if self.changed or any(c[name] != before[name] for name in READ):
-            c["version"] += 1
+        changed = self.changed or any(c[name] != before[name] for name in READ)
+        self.settle(changed)
+        c["version"] += changed
         self.write("case_update", c["id"], c["version"], *(c[name] for name in WRITTEN))
         self.write_events(before["event_seq"] + 1, list(dict.fromkeys([*c["organisations"], *before["organisations"]])))
 

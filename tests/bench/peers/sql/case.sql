@@ -8,7 +8,7 @@ SELECT c.id::text, c.version, c.number, c.state, c.kind, c.category, c.title, c.
     c.tickets_issued, c.tickets_open, c.tickets_unsubmitted, c.policy_version, c.claimed_at, c.received_at,
     c.round, c.round_started_at, extract(epoch FROM c.round_suspended)::float8 AS round_suspended,
     c.arrive_due_at, c.arrived_at, c.resolve_due_at, c.resolve_cause, c.resolved_at,
-    c.plan_started_at, c.plan_due_at, c.planned_at, c.plan_request::text, c.plan_parties, c.fired, c.overdue_at,
+    c.plan_started_at, c.plan_due_at, c.planned_at, c.plan_request::text, c.plan_parties, c.fired, c.overdue_at, c.clock_next_at,
     c.state_at, c.state_before, c.signed_round, c.never_sampled, c.result, c.reply,
     c.reject_code, c.reject_basis, c.reject_reason, c.merged_into::text, c.review_date::text,
     c.evaluating_at, c.closed_at, c.closed_how, c.rework_count, c.urge_count, c.callback_tries, c.supervised,

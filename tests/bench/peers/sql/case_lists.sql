@@ -13,7 +13,7 @@ SELECT
             'rated_at', to_char(r.rated_at, 'YYYY-MM-DD"T"HH24:MI:SS.MSTZH:TZM')) ORDER BY r.rated_at, r.reporter), '[]')
         FROM ratings r WHERE r.tenant = $1 AND r.case_id = $2::uuid) END AS ratings,
     CASE WHEN k.tickets_issued = 0 THEN '[]' ELSE (SELECT coalesce(json_agg(json_build_object('id', t.id, 'n', t.n, 'role', t.role, 'organisation', t.organisation,
-            'state', t.state, 'kind', t.kind, 'task', t.task, 'submitted_at', t.submitted_at, 'closed_round', t.closed_round,
+            'state', t.state, 'kind', t.kind, 'task', t.task, 'submitted_at', t.submitted_at, 'closed_round', t.closed_round, 'clock_next_at', t.clock_next_at,
             'sign_due_at', to_char(t.sign_due_at, 'YYYY-MM-DD"T"HH24:MI:SS.MSTZH:TZM'),
             'finish_due_at', to_char(t.finish_due_at, 'YYYY-MM-DD"T"HH24:MI:SS.MSTZH:TZM'),
             'overdue', coalesce(t.overdue_at < clock_timestamp(), false),

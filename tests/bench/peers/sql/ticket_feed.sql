@@ -1,5 +1,5 @@
--- $1 tenant, $2 organisation, $3 position, $4 how many: what changed after that position.
-SELECT 'feed|' || f.position AS place,
+-- $1 tenant, $2 organisation, $3 position, $4 how many, $5 era: what changed after that position.
+SELECT concat_ws('|', 'feed', $5::text, f.position) AS place,
     t.id::text, c.number, t.n, t.version, t.case_id::text, t.kind, t.role, t.organisation, t.state, t.task,
     c.title, c.description, c.kind AS case_kind, c.category, c.level, c.state AS case_state, ST_X(c.point) AS lon, ST_Y(c.point) AS lat,
     c.address, c.area, c.community, c.reporter_name, c.reporter_phone, c.reporter_anonymous, c.reporter_private,

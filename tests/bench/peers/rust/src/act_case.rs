@@ -203,7 +203,7 @@ impl Work<'_> {
         self.happened(me, "issue", &role, "staff", None, "issued", None, Some(ticket.clone()), data);
         self.lists.tickets.push(Brief { id: ticket, n: self.case.tickets_issued, role: kind, organisation, state: "issued".into(),
             kind: "everyday".into(), task, closed_round: None, sign_due_at: sign.map(iso), finish_due_at: finish.map(iso), overdue: false,
-            result: None, reply: None, submitted_at: None });
+            result: None, reply: None, submitted_at: None, clock_next_at: next_at });
     }
 
     fn pass(&mut self, me: &Person) -> Result<(), Fail> {

@@ -83,7 +83,7 @@ impl App {
     /// The feedback that comes with the last approval, looked at as if the ticket were closed already.
     fn check_feedback(&self, me: &Person, w: &Work) -> Result<(), Fail> {
         let m = find(self.dict.case_moves.get(&w.case.state), "feedback", "").ok_or_else(|| {
-            let detail = json!({"state": w.case.state, "allowed_actions": self.dict.case_actions(me, &w.case)});
+            let detail = json!({"state": w.case.state, "allowed_actions": self.dict.case_actions(&w.case, &me.to_case(&w.case))});
             Fail::Refused(Refusal { code: "invalid_transition".into(), detail: Some(detail), ..Refusal::default() })
         })?;
         if w.case.tickets_open != 1 {
@@ -185,6 +185,7 @@ impl Work<'_> {
             brief.state = t.state.clone();
             brief.submitted_at = t.submitted_at;
             brief.closed_round = t.closed_round;
+            brief.clock_next_at = t.clock_next_at;
             brief.result = t.result.clone();
             brief.reply = t.reply.clone();
         }

@@ -214,12 +214,11 @@ fn empty_case(id: &str, now: Moment) -> Case {
         workers: vec![], lead_ticket: None, lead_org: None, organisations: vec![], open_orgs: vec![], tickets_issued: 0, tickets_open: 0,
         tickets_unsubmitted: 0, policy_version: 0, claimed_at: None, received_at: now, round: 1, round_started_at: now, round_suspended: 0.0,
         arrive_due_at: None, arrived_at: None, resolve_due_at: None, resolve_cause: "level".into(), resolved_at: None, plan_started_at: None,
-        plan_due_at: None, planned_at: None, plan_request: None, plan_parties: vec![], fired: vec![], overdue_at: None, state_at: now,
+        plan_due_at: None, planned_at: None, plan_request: None, plan_parties: vec![], fired: vec![], overdue_at: None, clock_next_at: None, state_at: now,
         state_before: None, signed_round: 0, never_sampled: false, result: None, reply: None, reject_code: None, reject_basis: None,
         reject_reason: None, merged_into: None, review_date: None, evaluating_at: None, closed_at: None, closed_how: None, rework_count: 0,
         urge_count: 0, callback_tries: 0, supervised: vec![], event_seq: 0, updated_at: now, handler_name: None, handler_role: None,
         handler_org: None, contact_name: None, contact_role: None, contact_org: None, first_name: None, first_role: None, first_home: None,
-        clock_next_at: None,
     }
 }
 

@@ -81,6 +81,9 @@ pub struct Contract {
     pub bodies: HashMap<String, Schema>,
 }
 
+/// What a state offers, in order, and to whom.
+pub type Offers = HashMap<String, Vec<(String, Vec<String>)>>;
+
 pub struct Dictionary {
     pub prefix: String,
     pub tenant: String,
@@ -92,7 +95,9 @@ pub struct Dictionary {
     pub roles: HashMap<String, String>,
     pub steps: HashMap<String, (Option<String>, bool)>, // step, working
     pub open_tickets: HashSet<String>,
-    pub case_offers: HashMap<String, Vec<(String, Vec<String>)>>,
+    pub case_offers: Offers,
+    pub case_asks: Offers,
+    pub ticket_asks: Offers,
     pub case_moves: HashMap<String, Vec<Move>>,
     pub ticket_moves: HashMap<String, Vec<Move>>,
     pub shown: HashMap<String, String>,
@@ -141,14 +146,19 @@ impl Dictionary {
             async move { connection.client.query(connection.sql(name), &[]).await.expect(name) }
         };
         let offers = prepared("case_offers").await;
+        let asks = prepared("asks").await;
         let case_moves = prepared("case_moves").await;
         let ticket_moves = prepared("ticket_moves").await;
         let shown = all("SELECT DISTINCT ON (action) action, shown FROM case_transitions ORDER BY action, ordinal").await;
         let relations = all("SELECT relation, refusal FROM machine_relations").await;
         let decides = all("SELECT subject || ':' || kind, decides FROM request_kinds").await;
-        let mut case_offers: HashMap<String, Vec<(String, Vec<String>)>> = HashMap::new();
+        let (mut case_offers, mut case_asks, mut ticket_asks) = (Offers::new(), Offers::new(), Offers::new());
         for r in offers {
             case_offers.entry(r.get(0)).or_default().push((r.get(1), r.get(2)));
+        }
+        for r in asks {
+            let of = if r.get::<_, &str>(0) == "case" { &mut case_asks } else { &mut ticket_asks };
+            of.entry(r.get(1)).or_default().push((r.get(2), r.get(3)));
         }
         let json = |r: &tokio_postgres::Row, i: usize| -> Value { serde_json::from_str(&r.get::<_, Raw>(i).0).unwrap() };
         let required = |r: &tokio_postgres::Row| {
@@ -169,6 +179,8 @@ impl Dictionary {
             steps: steps.iter().map(|r| (r.get(0), (r.get(1), r.get(2)))).collect(),
             open_tickets: open_tickets.iter().map(|r| r.get(0)).collect(),
             case_offers,
+            case_asks,
+            ticket_asks,
             case_moves: moves(case_moves),
             ticket_moves: moves(ticket_moves),
             shown: shown.iter().map(|r| (r.get(0), r.get(1))).collect(),

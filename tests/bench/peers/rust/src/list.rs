@@ -63,44 +63,45 @@ impl App {
                 _ => return Err(Fail::NotMeasured),
             }
         }
-        let position = match payload.as_ref().map(|p| p.strip_prefix("feed|")) {
+        let place = match payload.as_ref().map(|p| p.strip_prefix("feed|").and_then(|p| p.split_once('|'))) {
             None => None,
-            Some(Some(position)) => Some(position.parse::<i64>().map_err(|_| refused("cursor_invalid"))?),
+            Some(Some((era, position))) => Some((era, position.parse::<i64>().map_err(|_| refused("cursor_invalid"))?)),
             Some(None) => return Err(Fail::NotMeasured),
         };
+        let era = place.map(|(era, _)| era);
         let connection = self.pool.take().await;
         let (client, tenant, many) = (&connection.client, &call.token.tenant, limit as i64 + 1);
-        let (who, street): ([&(dyn ToSql + Sync); 2], [&(dyn ToSql + Sync); 1]) = ([tenant, &call.token.subject], [tenant]);
-        let (person, last) = try_join!(
+        let (who, end): ([&(dyn ToSql + Sync); 2], [&(dyn ToSql + Sync); 2]) = ([tenant, &call.token.subject], [tenant, &era]);
+        let (person, end) = try_join!(
             client.query_opt(connection.sql("person"), &who),
-            client.query_opt(connection.sql("feed_last"), &street),
+            client.query_opt(connection.sql("feed_last"), &end),
         )?;
         let me = Person::read(self, call, person)?;
-        let last: i64 = last.map_or(0, |row| row.get(0));
+        let (last, present, upto): (i64, String, Option<i64>) = end.map_or_else(Default::default, |row| (row.get(0), row.get(1), row.get(2)));
         let org = match &me.org {
             Some(org) if me.has("department") && !me.sees_all() && !me.narrowed() => org,
             _ => return Err(Fail::NotMeasured),
         };
-        let rows = match position {
-            Some(position) if position > last => return Err(refused("cursor_reset")),
-            Some(position) => client.query(connection.sql("ticket_feed"), &[tenant, org, &position, &many]).await?,
+        let rows = match place {
+            Some((_, position)) if position > upto.unwrap_or(0) => return Err(refused("cursor_reset")),
+            Some((_, position)) => client.query(connection.sql("ticket_feed"), &[tenant, org, &position, &many, &present]).await?,
             None => client.query(connection.sql("ticket_list"), &[tenant, org, &many]).await?,
         };
         drop(connection);
-        Ok(self.page(call, &me, rows, limit, position.map(|_| last)))
+        Ok(self.page(call, &me, rows, limit, place.map(|_| format!("feed|{present}|{last}"))))
     }
 
-    fn page(&self, call: &Call, me: &Person, rows: Vec<tokio_postgres::Row>, limit: usize, resting: Option<i64>) -> Reply {
+    fn page(&self, call: &Call, me: &Person, rows: Vec<tokio_postgres::Row>, limit: usize, resting: Option<String>) -> Reply {
         let more = rows.len() > limit;
-        let mut next = resting.map(|last| format!("feed|{last}"));
+        let mut next = resting;
         let mut items = Vec::with_capacity(rows.len());
         for row in rows.iter().take(limit) {
             let item = Item::read(row, 0);
             if more {
                 next = Some(item.place.clone());
             }
-            let reporter = self.dict.item_reporter(me, &item);
-            items.push(self.dict.view_item(me, item, reporter, call.now));
+            let (relations, reporter) = (me.to_ticket(&item.facts()), self.dict.item_reporter(me, &item));
+            items.push(self.dict.view_item(me, item, &relations, reporter, call.now));
         }
         let next_cursor = next.map(|payload| self.auth.seal_cursor(call, &payload));
         let link = next_cursor.as_ref().map(|cursor| next_link(call, cursor));

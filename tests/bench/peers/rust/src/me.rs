@@ -1,6 +1,6 @@
 //! The caller: rights, sight, masks, and what somebody is to a case or ticket.
 
-use crate::dictionary::Dictionary;
+use crate::dictionary::{Dictionary, Offers};
 use crate::rows::Case;
 use crate::{refused, App, Call, Fail};
 use tokio_postgres::Row;
@@ -253,19 +253,23 @@ pub struct TicketFacts<'a> {
     pub area: &'a Option<String>,
 }
 
+/// Kinds of request that whoever stands in these relations may ask for now.
+pub fn askable(asks: &Offers, state: &str, relations: &[String]) -> Vec<String> {
+    let asks = asks.get(state).map_or(&[][..], |o| o.as_slice());
+    asks.iter().filter(|(_, who)| overlap(who, relations)).map(|(kind, _)| kind.clone()).collect()
+}
+
 impl Dictionary {
-    pub fn case_actions(&self, me: &Person, c: &Case) -> Vec<String> {
-        let relations = me.to_case(c);
+    pub fn case_actions(&self, c: &Case, relations: &[String]) -> Vec<String> {
         let offers = self.case_offers.get(&c.state).map_or(&[][..], |o| o.as_slice());
-        let allowed = offers.iter().filter(|(action, who)| overlap(who, &relations) && (action != "plan" || c.level == "major"));
+        let allowed = offers.iter().filter(|(action, who)| overlap(who, relations) && (action != "plan" || c.level == "major"));
         allowed.map(|(action, _)| action.clone()).collect()
     }
 
-    pub fn ticket_actions(&self, me: &Person, t: &TicketFacts) -> Vec<String> {
-        let relations = me.to_ticket(t);
+    pub fn ticket_actions(&self, t: &TicketFacts, relations: &[String]) -> Vec<String> {
         let moves = self.ticket_moves.get(t.state).map_or(&[][..], |m| m.as_slice());
         let allowed = moves.iter().filter(|m| {
-            m.offered && overlap(&m.who, &relations) && (m.variant != "remote" || !self.categories[t.category].on_scene)
+            m.offered && overlap(&m.who, relations) && (m.variant != "remote" || !self.categories[t.category].on_scene)
                 && (m.action != "recall" || t.case_state != "suspended" || t.role == "assist")
         });
         allowed.map(|m| m.action.clone()).collect()

@@ -41,13 +41,13 @@ row! {
         tickets_issued: i32, tickets_open: i32, tickets_unsubmitted: i32, policy_version: i32, claimed_at: When, received_at: Moment,
         round: i32, round_started_at: Moment, round_suspended: f64, arrive_due_at: When, arrived_at: When, resolve_due_at: When,
         resolve_cause: String, resolved_at: When, plan_started_at: When, plan_due_at: When, planned_at: When, plan_request: Word,
-        plan_parties: Vec<String>, fired: Vec<String>, overdue_at: When, state_at: Moment, state_before: Word, signed_round: i32,
+        plan_parties: Vec<String>, fired: Vec<String>, overdue_at: When, clock_next_at: When, state_at: Moment, state_before: Word, signed_round: i32,
         never_sampled: bool, result: Word, reply: Word, reject_code: Word, reject_basis: Word, reject_reason: Word, merged_into: Word,
         review_date: Word, evaluating_at: When, closed_at: When, closed_how: Word, rework_count: i32, urge_count: i32,
         callback_tries: i32, supervised: Vec<String>, event_seq: i32, updated_at: Moment,
         handler_name: Word, handler_role: Word, handler_org: Word, contact_name: Word, contact_role: Word, contact_org: Word,
         first_name: Word, first_role: Word, first_home: Word,
-    } then { clock_next_at: When = None, }
+    } then {}
 }
 
 row! {
@@ -141,6 +141,8 @@ pub struct Brief {
     pub reply: Word,
     #[serde(deserialize_with = "moment")]
     pub submitted_at: When,
+    #[serde(deserialize_with = "moment")]
+    pub clock_next_at: When,
 }
 
 /// 2024-11-20T09:00:00.123456+08:00

@@ -2,7 +2,7 @@
 
 use crate::clocks::{self, TicketTimes};
 use crate::dictionary::Dictionary;
-use crate::me::{Person, TicketFacts};
+use crate::me::{askable, Person, TicketFacts};
 use crate::pg::Moment;
 use crate::rows::{Case, Item, Lists, Named, Ticket};
 use crate::view::{location, AttachmentView, CodeName, Location, Party, ReporterFacts, ReporterView, RequestView, Stamp};
@@ -74,6 +74,7 @@ pub struct TicketView {
     reply: Word,
     attachments: Vec<AttachmentView>,
     requests: Vec<RequestView>,
+    askable_requests: Vec<String>,
 }
 
 impl Item {
@@ -128,14 +129,14 @@ impl Dictionary {
         ReporterFacts { name, phone, anonymous: t.anonymous, private: t.private, contactable: t.contactable, reporters: &t.reporters }.shown(full)
     }
 
-    pub fn view_item(&self, me: &Person, t: Item, reporter: Option<ReporterView>, now: Moment) -> ItemView {
+    pub fn view_item(&self, me: &Person, t: Item, relations: &[String], reporter: Option<ReporterView>, now: Moment) -> ItemView {
         let (overdue, overdue_clocks) = clocks::overdue(&clocks::of_ticket(&t.times()), t.overdue_at, now);
         let issuer = Named { name: t.issuer_name.clone(), role: Some(t.issued_role.clone()), org: None };
         ItemView {
             number: format!("{}-{}", t.number, t.n),
             organisation: self.organisation(&t.organisation),
             issued_by: self.staff_party(me, &t.issued_by, issuer).unwrap_or_else(|| self.role_party(&t.issued_role)),
-            allowed_actions: self.ticket_actions(me, &t.facts()),
+            allowed_actions: self.ticket_actions(&t.facts(), relations),
             case: TicketCase {
                 category: self.category(&t.category),
                 location: location(t.lon, t.lat, &t.address),
@@ -155,13 +156,15 @@ impl Dictionary {
     }
 
     pub fn view_ticket(&self, me: &Person, t: &Ticket, c: &Case, l: &Lists, now: Moment) -> TicketView {
-        let reporter = self.case_reporter(me, c, l);
+        let (item, reporter) = (Item::of(t, c), self.case_reporter(me, c, l));
+        let relations = me.to_ticket(&item.facts());
         TicketView {
-            item: self.view_item(me, Item::of(t, c), reporter, now),
+            item: self.view_item(me, item, &relations, reporter, now),
             result: t.result.clone(),
             reply: t.reply.clone(),
             attachments: self.attachments_seen(me, me.tickets_seen(self, c), l, Some(&t.id)),
             requests: self.requests_seen(me, c, l, Some(&t.id)),
+            askable_requests: askable(&self.ticket_asks, &t.state, &relations),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::clocks;
 use crate::dictionary::{iso, Dictionary};
-use crate::me::{mask_name, mask_phone, Person};
+use crate::me::{askable, mask_name, mask_phone, Person};
 use crate::pg::Moment;
 use crate::rows::{Attachment, Case, Lists, Named, Request, When};
 use serde::{Serialize, Serializer};
@@ -170,6 +170,7 @@ pub struct CaseView {
     policy_version: i32,
     updated_at: Stamp,
     allowed_actions: Vec<String>,
+    askable_requests: Vec<String>,
 }
 
 pub fn location(lon: Option<f64>, lat: Option<f64>, address: &Word) -> Option<Location> {
@@ -317,7 +318,7 @@ impl Dictionary {
     }
 
     pub fn view_case(&self, me: &Person, c: &Case, l: &Lists, now: Moment) -> CaseView {
-        let seen = me.tickets_seen(self, c);
+        let (seen, relations) = (me.tickets_seen(self, c), me.to_case(c));
         let (overdue, overdue_clocks) = clocks::overdue(&clocks::of_case(c), c.overdue_at, now);
         let departments = c.state == "whistled" || c.state == "handling";
         let handler = if departments { self.org_party(&c.lead_org) } else { self.staff_party(me, &c.handler, c.handler_person()) };
@@ -343,7 +344,8 @@ impl Dictionary {
                 comment: r.comment.clone(), rated_at: r.rated_at.clone() }).collect(),
             tickets: self.tickets_view(me, c, l, seen), requests: self.requests_seen(me, c, l, None), rework_count: c.rework_count,
             urge_count: c.urge_count, callback_tries: (c.state == "evaluating").then(|| c.callback_tries), duplicates: None,
-            policy_version: c.policy_version, updated_at: Stamp(Some(c.updated_at)), allowed_actions: self.case_actions(me, c),
+            policy_version: c.policy_version, updated_at: Stamp(Some(c.updated_at)), allowed_actions: self.case_actions(c, &relations),
+            askable_requests: askable(&self.case_asks, &c.state, &relations),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! An action on its way: what it changes in memory, and what it writes with it.
 
 use crate::body::Object;
-use crate::clocks::settle_case;
+use crate::clocks::{earliest, settle_case};
 use crate::dictionary::{Move, Policy};
 use crate::me::Person;
 use crate::pg::{text as opt, Connection, Text};
@@ -144,12 +144,22 @@ impl<'a> Work<'a> {
                 != (b.resolve_due_at, b.resolved_at, &b.state_before, &b.result, &b.reply, b.evaluating_at, b.closed_at, &b.closed_how)
     }
 
+    /// The case's own clocks and those of its tickets. Where nothing moved its own, the next moment may only be nearer.
+    fn settle(&mut self, changed: bool) {
+        let (c, before) = (&mut self.case, &self.before);
+        if !changed && c.tickets_unsubmitted == before.tickets_unsubmitted && before.clock_next_at > Some(self.call.now) {
+            c.clock_next_at = earliest(before.clock_next_at, self.ticket.as_ref().and_then(|t| t.clock_next_at));
+            return;
+        }
+        settle_case(c, self.policy);
+        c.clock_next_at = self.lists.tickets.iter().fold(c.clock_next_at, |next, t| earliest(next, t.clock_next_at));
+    }
+
     /// All that was changed, sent together.
     pub async fn write(&mut self, connection: &Connection) -> Result<(), Fail> {
-        settle_case(&mut self.case, self.policy);
-        if self.case_changed() {
-            self.case.version += 1;
-        }
+        let changed = self.case_changed();
+        self.settle(changed);
+        self.case.version += i64::from(changed);
         let c = &self.case;
         let update = values![self.call.token.tenant.clone(), Id(Some(c.id.clone())), c.version, c.state.clone(), c.category.clone(),
             c.level.clone(), c.registered_at, Id(c.handler.clone()), Id(c.first_contact.clone()), c.first_org.clone(), c.workers.clone(),
@@ -176,8 +186,11 @@ impl<'a> Work<'a> {
     pub fn wrong_state(&self, me: &Person) -> Fail {
         let dict = &self.app.dict;
         let detail = match &self.ticket {
-            Some(t) => json!({"state": t.state, "allowed_actions": dict.ticket_actions(me, &crate::rows::Item::of(t, &self.case).facts())}),
-            None => json!({"state": self.case.state, "allowed_actions": dict.case_actions(me, &self.case)}),
+            Some(t) => {
+                let item = crate::rows::Item::of(t, &self.case);
+                json!({"state": t.state, "allowed_actions": dict.ticket_actions(&item.facts(), &me.to_ticket(&item.facts()))})
+            }
+            None => json!({"state": self.case.state, "allowed_actions": dict.case_actions(&self.case, &me.to_case(&self.case))}),
         };
         Fail::Refused(Refusal { code: "invalid_transition".into(), detail: Some(detail), ..Refusal::default() })
     }

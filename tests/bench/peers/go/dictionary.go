@@ -136,8 +136,9 @@ func rows(pool *pgxpool.Pool, sql string, arguments []any, fn func(scan func(...
 func loadDictionary(pool *pgxpool.Pool, sql map[string]string) *dictionary {
 	d := &dictionary{tenant: env("BENCH_TENANT"), categories: map[string]*category{}, areas: map[string]*area{},
 		organisations: map[string]string{}, activeOrgs: map[string]bool{}, roles: map[string]string{}, steps: map[string]*string{},
-		working: map[string]bool{}, openTicket: map[string]bool{}, caseOffers: map[string][]offer{}, caseAsks: map[string][]offer{}, ticketAsks: map[string][]offer{}, caseMoves: map[string][]move{},
-		ticketMoves: map[string][]move{}, relations: map[string]string{}, decides: map[string][]string{}, days: map[string]bool{},
+		working: map[string]bool{}, openTicket: map[string]bool{}, caseOffers: map[string][]offer{}, caseAsks: map[string][]offer{},
+		ticketAsks: map[string][]offer{}, caseMoves: map[string][]move{}, ticketMoves: map[string][]move{},
+		relations: map[string]string{}, decides: map[string][]string{}, days: map[string]bool{},
 		policies: map[int]policy{}, shown: map[string]string{}}
 	text, err := os.ReadFile(env("BENCH_CONTRACT"))
 	if err == nil {

@@ -8,13 +8,13 @@
     CASE WHEN c.point IS NOT NULL THEN 'wgs84' END AS case__location__coord_sys,
     CASE WHEN c.point IS NOT NULL THEN c.address END AS case__location__address, c.address AS case__address,
     c.area AS case__area__code, c.community AS case__community__code,
-    CASE WHEN i.own THEN (own_reporter(m, c)).name WHEN i.seen THEN c.reporter_name
+    CASE WHEN i.owns THEN (i.own).name WHEN i.seen THEN c.reporter_name
         WHEN i.reported AND NOT c.reporter_anonymous THEN mask_name(c.reporter_name) END AS case__reporter__name,
-    CASE WHEN i.own THEN (own_reporter(m, c)).phone WHEN i.seen THEN c.reporter_phone
+    CASE WHEN i.owns THEN (i.own).phone WHEN i.seen THEN c.reporter_phone
         WHEN i.reported AND NOT c.reporter_anonymous THEN mask_phone(c.reporter_phone) END AS case__reporter__phone,
-    CASE WHEN i.own THEN (own_reporter(m, c)).anonymous WHEN i.reported THEN c.reporter_anonymous END AS case__reporter__anonymous,
-    CASE WHEN i.own THEN (own_reporter(m, c)).private WHEN i.reported THEN c.reporter_private END AS case__reporter__private,
-    CASE WHEN i.own THEN (own_reporter(m, c)).contactable WHEN i.reported THEN c.reporter_contactable END AS case__reporter__contactable,
+    CASE WHEN i.owns THEN (i.own).anonymous WHEN i.reported THEN c.reporter_anonymous END AS case__reporter__anonymous,
+    CASE WHEN i.owns THEN (i.own).private WHEN i.reported THEN c.reporter_private END AS case__reporter__private,
+    CASE WHEN i.owns THEN (i.own).contactable WHEN i.reported THEN c.reporter_contactable END AS case__reporter__contactable,
     c.received_at AS case__received_at, c.resolve_due_at AS case__resolve_due_at, t.round, t.issued_at,
     CASE WHEN t.issued_by IS NULL THEN 'role' ELSE 'person' END AS issued_by__kind,
     coalesce(t.issued_by::text, t.issued_role) AS issued_by__id,

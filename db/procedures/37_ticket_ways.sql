@@ -4,9 +4,6 @@ CREATE TYPE ticket_filter AS (
     status text[], "case" uuid[], organisation text[], kind text[], role text[], mine boolean, overdue boolean, number text[]
 );
 
-CREATE FUNCTION ticket_is_open(p_state text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN p_state NOT IN ('closed', 'returned', 'recalled');
-
 -- A ticket's number ends with its own count in the case.
 CREATE FUNCTION ticket_has_number(p_number text, p_n integer, p_numbers text[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN

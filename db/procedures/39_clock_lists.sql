@@ -69,15 +69,14 @@ CREATE FUNCTION breaches_found(p_me actor, p breach_filter, p_cursor text, p_lim
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     v_areas text[] := areas_below(p_me.tenant, p.area);
-    z text := (SELECT t.zone FROM tenants t WHERE t.tenant = p_me.tenant);
 BEGIN
     RETURN QUERY
     SELECT b.* FROM breaches b JOIN cases c ON c.tenant = p_me.tenant AND c.id = b.case_id
     WHERE b.tenant = p_me.tenant AND within_scope(p_me, c.area)
         AND (p.clock IS NULL OR b.clock = ANY (p.clock)) AND (p.organisation IS NULL OR b.organisation = ANY (p.organisation))
         AND (p."case" IS NULL OR b.case_id = ANY (p."case")) AND (v_areas IS NULL OR c.area = ANY (v_areas))
-        AND (p.first IS NULL OR b.breached_at >= p.first::timestamp AT TIME ZONE z)
-        AND (p.past IS NULL OR b.breached_at < p.past::timestamp AT TIME ZONE z)
+        AND (p.first IS NULL OR b.breached_at >= p.first::timestamp AT TIME ZONE p_me.zone)
+        AND (p.past IS NULL OR b.breached_at < p.past::timestamp AT TIME ZONE p_me.zone)
         AND (p_cursor IS NULL OR (b.breached_at, b.subject, b.clock, b.run)
             < (place_key(p_cursor), place_id(p_cursor), split_part(p_cursor, '|', 3), split_part(p_cursor, '|', 4)::integer))
     ORDER BY b.breached_at DESC, b.subject DESC, b.clock DESC, b.run DESC LIMIT p_limit;

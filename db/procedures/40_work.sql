@@ -126,12 +126,6 @@ BEGIN
     RETURN v;
 END $$;
 
--- The system's own hand: what it does in the transaction that causes it, or from a job.
-CREATE FUNCTION as_system(INOUT w work) LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    w.role := 'system';
-END $$;
-
 -- Appends an event. Its state before is not given but taken: the chain cannot break.
 CREATE FUNCTION happened(INOUT w work, p_action text, p_from text, p_to text, p_shown text,
     p_note text DEFAULT NULL, p_data jsonb DEFAULT '{}', p_request uuid DEFAULT NULL, p_ticket uuid DEFAULT NULL)

@@ -89,7 +89,7 @@ BEGIN
     IF w.body ->> 'category' IS NOT NULL AND NOT EXISTS (
         SELECT FROM categories k
         WHERE k.tenant = (w.c).tenant AND k.code = w.body ->> 'category'
-            AND (k.active OR w.action <> 'create' AND k.code = (w.old).category)) THEN
+            AND (k.active OR k.code = (w.old).category)) THEN
         w := refused(w, 'unknown_reference', '/category');
     END IF;
 END $$;

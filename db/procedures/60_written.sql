@@ -1,43 +1,29 @@
 -- The end of every action: what expired with it, its clocks, the row, its events, the feed.
 
-CREATE FUNCTION case_same(a cases, b cases) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+-- What no reader sees changes most often. A change of nothing else leaves the version, and is written by few columns, none of
+-- which is in an index unless the next moment moves. One list, of which both functions are made.
+DO $do$
+DECLARE
+    c_unseen CONSTANT text[] := ARRAY[
+        'workers', 'organisations', 'open_orgs', 'lead_ticket', 'tickets_issued', 'tickets_open', 'tickets_unsubmitted',
+        'plan_parties', 'supervised', 'fired', 'overdue_at', 'clock_next_at', 'state_at', 'signed_round',
+        'never_sampled', 'callback_tries', 'requests_pending', 'event_seq', 'updated_at'];
 BEGIN
-    a.version := b.version;
-    a.workers := b.workers;
-    a.organisations := b.organisations;
-    a.open_orgs := b.open_orgs;
-    a.lead_ticket := b.lead_ticket;
-    a.tickets_issued := b.tickets_issued;
-    a.tickets_open := b.tickets_open;
-    a.tickets_unsubmitted := b.tickets_unsubmitted;
-    a.plan_parties := b.plan_parties;
-    a.supervised := b.supervised;
-    a.fired := b.fired;
-    a.overdue_at := b.overdue_at;
-    a.clock_next_at := b.clock_next_at;
-    a.state_at := b.state_at;
-    a.signed_round := b.signed_round;
-    a.never_sampled := b.never_sampled;
-    a.callback_tries := b.callback_tries;
-    a.requests_pending := b.requests_pending;
-    a.event_seq := b.event_seq;
-    a.updated_at := b.updated_at;
-    RETURN a IS NOT DISTINCT FROM b;
-END $$;
+    EXECUTE format($f$
+        CREATE FUNCTION case_same(a cases, b cases) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+        BEGIN
+            a.version := b.version;
+            %s
+            RETURN a IS NOT DISTINCT FROM b;
+        END $$ $f$, (SELECT string_agg(format('a.%1$I := b.%1$I;', u.name), ' ') FROM unnest(c_unseen) AS u (name)));
+    EXECUTE format($f$
+        CREATE FUNCTION case_noted(c cases) RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN
+            UPDATE cases x SET %s WHERE x.tenant = c.tenant AND x.id = c.id;
+        END $$ $f$, (SELECT string_agg(format('%1$I = c.%1$I', u.name), ', ') FROM unnest(c_unseen) AS u (name)));
+END $do$;
 COMMENT ON FUNCTION case_same(cases, cases) IS
     'Whether a case is the same to whoever reads it: then its version stays.';
-
--- What no reader sees changes most often: few columns, none of which is in an index unless the next moment moves.
-CREATE FUNCTION case_noted(c cases) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE cases x SET workers = c.workers, organisations = c.organisations, open_orgs = c.open_orgs, lead_ticket = c.lead_ticket,
-        tickets_issued = c.tickets_issued, tickets_open = c.tickets_open, tickets_unsubmitted = c.tickets_unsubmitted,
-        plan_parties = c.plan_parties, supervised = c.supervised, fired = c.fired, overdue_at = c.overdue_at,
-        clock_next_at = c.clock_next_at, state_at = c.state_at, signed_round = c.signed_round, never_sampled = c.never_sampled,
-        callback_tries = c.callback_tries, requests_pending = c.requests_pending, event_seq = c.event_seq,
-        updated_at = c.updated_at
-    WHERE x.tenant = c.tenant AND x.id = c.id;
-END $$;
 
 CREATE FUNCTION case_updated(c cases) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -13,9 +13,7 @@ BEGIN
     IF p_request.kind = 'return' THEN
         w := ticket_loaded(w, p_request.ticket_id);
         w := request_to(w, 'decline', 'declined', NULL);
-        w := request_refused(w);
-        w := ticket_written(w);
-        w := tickets_counted(w);
+        w := ticket_saved(request_refused(w));
     ELSE
         PERFORM held_to_account(w, 'missed_review', 'leader', jsonb_build_object('due_at', iso(p_request.due_at)));
         UPDATE requests r SET clock_next_at = NULL WHERE r.tenant = p_request.tenant AND r.id = p_request.id;

@@ -17,10 +17,9 @@ BEGIN
 END $$;
 
 -- For a merge both, in the order of their ids.
-CREATE FUNCTION both_locked(p_tenant text, p_case uuid, p_other uuid) RETURNS cases LANGUAGE plpgsql AS $$
+CREATE FUNCTION both_locked(p_tenant text, p_case uuid, p_other uuid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM cases c WHERE c.tenant = p_tenant AND c.id IN (p_case, p_other) ORDER BY c.id FOR UPDATE;
-    RETURN case_locked(p_tenant, p_case);
 END $$;
 
 -- A case to be worked on, and what its work needs: one look, which locks it. No case in the work: there is none that the

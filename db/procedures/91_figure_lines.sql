@@ -72,9 +72,6 @@ RETURN CASE p_grain WHEN 'day' THEN p_day
     ELSE date_trunc(p_grain, p_day::timestamp)::date END;
 COMMENT ON FUNCTION grain_start(text, date) IS 'First day of the day, ten days, month or year in which a day lies.';
 
-CREATE FUNCTION coarser_grain(p_grain text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE p_grain WHEN 'day' THEN 'ten' WHEN 'ten' THEN 'month' WHEN 'month' THEN 'year' END;
-
 -- What a day's sums for one area, category and organisation go into, beside themselves.
 CREATE FUNCTION figure_cuts(p_area text, p_category text, p_organisation text) RETURNS TABLE (cut text, area text, category text, organisation text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

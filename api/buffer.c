@@ -1,10 +1,12 @@
 /* buffer.c — a growing byte buffer, and JSON texts into it. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "encode.h"
 
-enum { BUFFER_FIRST = 1024 };
+enum { BUFFER_FIRST = 1024, BUFFER_LINE = 320 };
 
 /* Room for `size` more bytes. */
 static bool buffer_reserve(struct buffer *buffer, size_t size)
@@ -45,6 +47,17 @@ void buffer_add(struct buffer *buffer, const void *data, size_t size)
 void buffer_add_text(struct buffer *buffer, const char *text)
 {
     buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_add_format(struct buffer *buffer, const char *format, ...)
+{
+    char line[BUFFER_LINE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    buffer_add_text(buffer, line);
 }
 
 void buffer_free(struct buffer *buffer)

@@ -19,12 +19,12 @@ struct row {
     struct buffer *out;
 };
 
-static bool is_null(const struct row *row, const struct encode_node *node)
+bool encode_is_null(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node)
 {
     if (node->kind == ENCODE_COLUMN)
-        return PQgetisnull(row->result, row->number, row->binding->bound[node->slot].column);
+        return PQgetisnull(result, row, binding->bound[node->slot].column);
     for (size_t i = 0; i < node->n_children; i++)
-        if (!is_null(row, &node->children[i]))
+        if (!encode_is_null(binding, result, row, &node->children[i]))
             return false;
     return true;
 }
@@ -162,7 +162,7 @@ static int add_node(const struct row *row, const struct encode_node *node, bool 
 {
     /* A required object says by its own members what may be missing. */
     bool may_miss = node->nullable || !node->required || node->kind == ENCODE_COLUMN;
-    bool null = may_miss && is_null(row, node);
+    bool null = may_miss && encode_is_null(row->binding, row->result, row->number, node);
 
     if (null && !node->nullable)
         return node->required ? -EINVAL : 0;

@@ -17,6 +17,8 @@ struct buffer {
 };
 void buffer_add(struct buffer *buffer, const void *data, size_t size);
 void buffer_add_text(struct buffer *buffer, const char *text);
+/* As printf; a line of at most 319 bytes, the rest of a longer one is left out. */
+void buffer_add_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_add_json_string(struct buffer *buffer, const char *text, size_t size);
 /* Gives back what is not used. */
 void buffer_fit(struct buffer *buffer);
@@ -75,7 +77,10 @@ struct encoding {
 int encode_row(const struct binding *binding, const PGresult *result, int row, const struct encoding *encoding,
                struct buffer *out);
 
-/* The same for one column that is BIND_NAME, as plain text. Returns 0 or -ENOKEY. */
+/* Whether a column is NULL, or all that an object is made of. */
+bool encode_is_null(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node);
+
+/* encode_row for one column that is BIND_NAME, as plain text. Returns 0 or -ENOKEY. */
 int encode_name(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node,
                 const struct encoding *encoding, struct buffer *out);
 

@@ -202,22 +202,12 @@ static int add_column(const struct row *row, const struct encode_node *node)
     return node->element ? add_structure(row, node, &value) : add_scalar(row, &value);
 }
 
-static bool is_null(const struct row *row, const struct encode_node *node)
-{
-    if (node->kind == ENCODE_COLUMN)
-        return PQgetisnull(row->result, row->number, row->binding->bound[node->slot].column);
-    for (size_t i = 0; i < node->n_children; i++)
-        if (!is_null(row, &node->children[i]))
-            return false;
-    return true;
-}
-
 static int add_nodes(const struct row *row, const struct encode_node *nodes, size_t n);
 
 static int add_node(const struct row *row, const struct encode_node *node)
 {
     bool may_miss = node->nullable || !node->required || node->kind == ENCODE_COLUMN;
-    bool null = may_miss && is_null(row, node);
+    bool null = may_miss && encode_is_null(row->binding, row->result, row->number, node);
     int r;
 
     if (null && !node->nullable)

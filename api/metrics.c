@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <microhttpd.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,19 +89,6 @@ static uint64_t sum_at(struct metrics *const *metrics, unsigned n, size_t operat
     return sum;
 }
 
-static void add(struct buffer *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct buffer *out, const char *format, ...)
-{
-    char line[320];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    buffer_add_text(out, line);
-}
-
 static const char *operation_name(size_t index)
 {
     return index == contract.n_operations ? "none" : contract.operations[index].id;
@@ -115,15 +101,16 @@ static size_t operation_index(size_t place)
 
 static void write_requests(struct metrics *const *metrics, unsigned n, struct buffer *out)
 {
-    add(out, "# HELP whistled_requests_total Requests answered.\n# TYPE whistled_requests_total counter\n");
+    buffer_add_format(out,
+                      "# HELP whistled_requests_total Requests answered.\n# TYPE whistled_requests_total counter\n");
     for (size_t i = 0; i <= contract.n_operations; i++)
         for (size_t k = 0; k < N_STATUSES; k++) {
             size_t offset = offsetof(struct counters, statuses) + k * sizeof(atomic_uint_fast64_t);
             uint64_t value = sum_at(metrics, n, operation_index(i), offset);
 
             if (value)
-                add(out, "whistled_requests_total{operation=\"%s\",status=\"%d\"} %" PRIu64 "\n", operation_name(i),
-                    statuses[k], value);
+                buffer_add_format(out, "whistled_requests_total{operation=\"%s\",status=\"%d\"} %" PRIu64 "\n",
+                                  operation_name(i), statuses[k], value);
         }
 }
 
@@ -141,13 +128,13 @@ static void write_histogram(struct metrics *const *metrics, unsigned n, size_t p
     for (size_t k = 0; k <= N_BOUNDS; k++) {
         total += sum_at(metrics, n, index, offsetof(struct counters, buckets) + k * sizeof(atomic_uint_fast64_t));
         if (k < N_BOUNDS)
-            add(out, "whistled_request_seconds_bucket{operation=\"%s\",le=\"%g\"} %" PRIu64 "\n", name,
-                (double)bounds_us[k] / 1e6, total);
+            buffer_add_format(out, "whistled_request_seconds_bucket{operation=\"%s\",le=\"%g\"} %" PRIu64 "\n", name,
+                              (double)bounds_us[k] / 1e6, total);
     }
-    add(out, "whistled_request_seconds_bucket{operation=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, total);
-    add(out, "whistled_request_seconds_sum{operation=\"%s\"} %.6f\n", name,
-        (double)sum_at(metrics, n, index, offsetof(struct counters, sum_us)) / 1e6);
-    add(out, "whistled_request_seconds_count{operation=\"%s\"} %" PRIu64 "\n", name, total);
+    buffer_add_format(out, "whistled_request_seconds_bucket{operation=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, total);
+    buffer_add_format(out, "whistled_request_seconds_sum{operation=\"%s\"} %.6f\n", name,
+                      (double)sum_at(metrics, n, index, offsetof(struct counters, sum_us)) / 1e6);
+    buffer_add_format(out, "whistled_request_seconds_count{operation=\"%s\"} %" PRIu64 "\n", name, total);
 }
 
 static void write_gauges(struct metrics *const *metrics, unsigned n, struct buffer *out)
@@ -163,21 +150,22 @@ static void write_gauges(struct metrics *const *metrics, unsigned n, struct buff
     };
 
     for (int gauge = 0; gauge < N_GAUGES; gauge++) {
-        add(out, "# HELP %s %s\n# TYPE %s gauge\n", gauges[gauge].name, gauges[gauge].help, gauges[gauge].name);
+        buffer_add_format(out, "# HELP %s %s\n# TYPE %s gauge\n", gauges[gauge].name, gauges[gauge].help,
+                          gauges[gauge].name);
         for (unsigned i = 0; i < n; i++)
-            add(out, "%s{worker=\"%u\"} %" PRIu64 "\n", gauges[gauge].name, i,
-                (uint64_t)atomic_load_explicit(&metrics[i]->gauges[gauge], memory_order_relaxed));
+            buffer_add_format(out, "%s{worker=\"%u\"} %" PRIu64 "\n", gauges[gauge].name, i,
+                              (uint64_t)atomic_load_explicit(&metrics[i]->gauges[gauge], memory_order_relaxed));
     }
 }
 
 void metrics_write(struct metrics *const *metrics, unsigned n, struct buffer *out)
 {
-    add(out, "# HELP whistled_build_info What runs here.\n# TYPE whistled_build_info gauge\n");
-    add(out, "whistled_build_info{version=\"%s\",procedures=\"%s\"} 1\n", contract.version,
-        contract.procedures_checksum);
+    buffer_add_format(out, "# HELP whistled_build_info What runs here.\n# TYPE whistled_build_info gauge\n");
+    buffer_add_format(out, "whistled_build_info{version=\"%s\",procedures=\"%s\"} 1\n", contract.version,
+                      contract.procedures_checksum);
     write_requests(metrics, n, out);
-    add(out, "# HELP whistled_request_seconds From a request's first line to the end of its reply.\n"
-             "# TYPE whistled_request_seconds histogram\n");
+    buffer_add_format(out, "# HELP whistled_request_seconds From a request's first line to the end of its reply.\n"
+                           "# TYPE whistled_request_seconds histogram\n");
     for (size_t i = 0; i <= contract.n_operations; i++)
         write_histogram(metrics, n, i, out);
     write_gauges(metrics, n, out);

@@ -2,7 +2,6 @@
 #include "webhook_metrics.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 static const unsigned bounds_ms[N_WEBHOOK_BOUNDS] = {10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 30000};
@@ -33,47 +32,34 @@ static uint64_t value_of(atomic_uint_fast64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static void add(struct buffer *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct buffer *out, const char *format, ...)
-{
-    char line[256];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    buffer_add_text(out, line);
-}
-
 static void add_one(struct buffer *out, const char *name, const char *type, const char *help, uint64_t value)
 {
-    add(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name, value);
+    buffer_add_format(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name, value);
 }
 
 static void add_histogram(struct webhook_metrics *metrics, struct buffer *out)
 {
     uint64_t total = 0;
 
-    add(out, "# HELP whistled_webhook_seconds From a try's begin to its end.\n"
-             "# TYPE whistled_webhook_seconds histogram\n");
+    buffer_add_format(out, "# HELP whistled_webhook_seconds From a try's begin to its end.\n"
+                           "# TYPE whistled_webhook_seconds histogram\n");
     for (size_t i = 0; i < N_WEBHOOK_BOUNDS; i++) {
         total += value_of(&metrics->buckets[i]);
-        add(out, "whistled_webhook_seconds_bucket{le=\"%g\"} %" PRIu64 "\n", bounds_ms[i] / 1e3, total);
+        buffer_add_format(out, "whistled_webhook_seconds_bucket{le=\"%g\"} %" PRIu64 "\n", bounds_ms[i] / 1e3, total);
     }
     total += value_of(&metrics->buckets[N_WEBHOOK_BOUNDS]);
-    add(out, "whistled_webhook_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", total);
-    add(out, "whistled_webhook_seconds_sum %.3f\n", (double)value_of(&metrics->sum_ms) / 1e3);
-    add(out, "whistled_webhook_seconds_count %" PRIu64 "\n", total);
+    buffer_add_format(out, "whistled_webhook_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", total);
+    buffer_add_format(out, "whistled_webhook_seconds_sum %.3f\n", (double)value_of(&metrics->sum_ms) / 1e3);
+    buffer_add_format(out, "whistled_webhook_seconds_count %" PRIu64 "\n", total);
 }
 
 void webhook_metrics_write(struct webhook_metrics *metrics, struct buffer *out)
 {
-    add(out, "# HELP whistled_webhook_attempts_total Tries to deliver a message.\n"
-             "# TYPE whistled_webhook_attempts_total counter\n");
+    buffer_add_format(out, "# HELP whistled_webhook_attempts_total Tries to deliver a message.\n"
+                           "# TYPE whistled_webhook_attempts_total counter\n");
     for (int error = 0; error < N_SEND_ERRORS; error++)
-        add(out, "whistled_webhook_attempts_total{result=\"%s\"} %" PRIu64 "\n",
-            send_error_name((enum send_error)error), value_of(&metrics->attempts[error]));
+        buffer_add_format(out, "whistled_webhook_attempts_total{result=\"%s\"} %" PRIu64 "\n",
+                          send_error_name((enum send_error)error), value_of(&metrics->attempts[error]));
     add_histogram(metrics, out);
     add_one(out, "whistled_webhook_disabled_total", "counter", "Webhooks that the service switched off.",
             value_of(&metrics->disabled));

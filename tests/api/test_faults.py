@@ -3,28 +3,10 @@
 import threading
 
 import psycopg
-import pytest
 import requests
-from support.client import Client
 from support.contract import Contract
-from support.postgres import Postgres, select_pause
-from support.service import Service
-from support.world import Clock, Street, build_world
-
-
-@pytest.fixture
-def own():
-    """A cluster and a service of this test's own: it is going to be hurt."""
-    postgres = Postgres(durable=True)
-    postgres.start()
-    postgres.create_database("main")
-    service = Service(postgres, "main")
-    assert service.run("migrate").returncode == 0
-    build_world(postgres.url("whistled_owner", "main"), "street")
-    service.start()
-    yield postgres, service
-    assert service.stop() == 0, service.log_text()[-4000:]
-    postgres.remove()
+from support.postgres import select_pause
+from support.world import Clock, Street
 
 
 class Load:

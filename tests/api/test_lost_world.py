@@ -7,22 +7,7 @@ import pytest
 import requests
 from support.contract import Contract
 from support.postgres import Postgres, select_pause
-from support.service import Service
-from support.world import Clock, Street, build_world
-
-
-@pytest.fixture
-def own():
-    postgres = Postgres(durable=True)
-    postgres.start()
-    postgres.create_database("main")
-    service = Service(postgres, "main")
-    assert service.run("migrate").returncode == 0
-    build_world(postgres.url("whistled_owner", "main"), "street")
-    service.start()
-    yield postgres, service
-    assert service.stop() == 0, service.log_text()[-4000:]
-    postgres.remove()
+from support.world import Clock, Street
 
 
 def copy(source, target) -> None:

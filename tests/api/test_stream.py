@@ -8,18 +8,10 @@ import pytest
 import requests
 from support import tokens
 from support.contract import Contract
-from support.postgres import select_pause
+from support.postgres import until
 from support.service import Service
 from support.sse import Stream
 from support.world import PEOPLE, Clock, Street, build_world
-
-
-def until(condition) -> None:
-    for _ in range(1500):
-        if condition():
-            return
-        select_pause()
-    raise AssertionError("it did not happen in time")
 
 
 @pytest.fixture

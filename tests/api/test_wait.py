@@ -10,7 +10,7 @@ import pytest
 import requests
 from support import tokens
 from support.contract import Contract
-from support.postgres import select_pause
+from support.postgres import until
 from support.service import Service
 from support.world import PEOPLE, Clock, Street, build_world
 
@@ -59,14 +59,6 @@ def here(fleet) -> Street:
 @pytest.fixture
 def there(fleet) -> Street:
     return fleet.street(1)
-
-
-def until(condition) -> None:
-    for _ in range(1500):
-        if condition():
-            return
-        select_pause()
-    raise AssertionError("it did not happen in time")
 
 
 class Waiting:

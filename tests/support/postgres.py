@@ -115,3 +115,11 @@ class Postgres:
 def select_pause() -> None:
     """Between two looks at something outside this process that has no way to call back."""
     time.sleep(0.02)
+
+
+def until(condition) -> None:
+    for _ in range(1500):
+        if condition():
+            return
+        select_pause()
+    raise AssertionError("it did not happen in time")

@@ -259,11 +259,11 @@ static void sort_calls(struct db_call **calls, unsigned n)
     }
 }
 
-unsigned db_pick_group(struct db_link *writes, unsigned most, struct db_call **ret_calls)
+unsigned db_pick_group(struct db_link *waiting, unsigned most, struct db_call **ret_calls)
 {
     unsigned n = 0;
 
-    for (struct db_link *link = writes->next, *next; link != writes && n < most; link = next) {
+    for (struct db_link *link = waiting->next, *next; link != waiting && n < most; link = next) {
         struct db_call *call = link_call(link);
         bool lonely = call->alone || call->solo;
 
@@ -279,20 +279,6 @@ unsigned db_pick_group(struct db_link *writes, unsigned most, struct db_call **r
     return n;
 }
 
-static struct db_connection *least_loaded_reader(struct db *db)
-{
-    struct db_connection *best = NULL;
-
-    for (unsigned i = 0; i < db->settings.read_connections; i++) {
-        struct db_connection *connection = &db->connections[i];
-
-        if (connection_takes(connection) && pipeline_has_room(connection) &&
-            (best == NULL || connection->n_segments < best->n_segments))
-            best = connection;
-    }
-    return best;
-}
-
 /* It leaves the queue for the database. */
 static void learn_wait(struct db *db, const struct db_call *call)
 {
@@ -300,57 +286,52 @@ static void learn_wait(struct db *db, const struct db_call *call)
         admission_learn(&db->admissions[call->write], call->ahead, db->now_ms - call->queued_ms);
 }
 
-static void send_reads(struct db *db)
+/* So many segments already under way let another wait: a write's commit is all that its connection does. */
+static bool has_room(const struct db_connection *connection, unsigned under_way)
 {
-    while (!link_empty(&db->reads)) {
-        struct db_connection *connection = least_loaded_reader(db);
-        struct db_call *call = link_call(db->reads.next);
-
-        if (connection == NULL)
-            return;
-        queue_remove(db, call);
-        learn_wait(db, call);
-        if (pipeline_send_read(connection, call) < 0)
-            connection_lost(connection, PQerrorMessage(connection->pg));
-    }
+    return connection_takes(connection) && connection->n_segments == under_way &&
+           under_way < (connection->write ? 1 : READ_SEGMENTS);
 }
 
-static bool writer_idle(const struct db_connection *connection)
+static void send_group(struct db_connection *connection, struct db_link *waiting, unsigned *n_waiting, unsigned most)
 {
-    return connection_takes(connection) && connection->n_segments == 0;
+    struct db *db = connection->db;
+    struct db_call *calls[GROUP_MAX];
+    unsigned n = db_pick_group(waiting, most < db->settings.group_limit ? most : db->settings.group_limit, calls);
+    int r;
+
+    *n_waiting -= n;
+    for (unsigned k = 0; k < n; k++)
+        learn_wait(db, calls[k]);
+    r = connection->write ? pipeline_send_writes(connection, calls, n) : pipeline_send_reads(connection, calls, n);
+    if (r < 0)
+        connection_lost(connection, PQerrorMessage(connection->pg));
 }
 
-/* Writes that find several connections idle are dealt out evenly: their commits then reach the disk together. */
-static void send_writes(struct db *db)
+/* Calls that find several connections with so much under way are dealt out evenly: writes' commits then reach the disk
+ * together. */
+static void send_to(struct db *db, bool write, unsigned under_way)
 {
-    struct db_connection *writers = db->connections + db->settings.read_connections;
-    unsigned n_idle = 0;
+    struct db_connection *connections = db->connections + (write ? db->settings.read_connections : 0);
+    unsigned n_connections = write ? db->settings.write_connections : db->settings.read_connections;
+    unsigned *n_waiting = write ? &db->n_writes : &db->n_reads, n_free = 0;
 
-    for (unsigned i = 0; i < db->settings.write_connections; i++)
-        n_idle += writer_idle(&writers[i]);
-
-    for (unsigned i = 0; i < db->settings.write_connections && n_idle > 0 && db->n_writes > 0; i++) {
-        struct db_call *calls[GROUP_MAX];
-        unsigned share = (db->n_writes + n_idle - 1) / n_idle, n;
-
-        if (!writer_idle(&writers[i]))
+    for (unsigned i = 0; i < n_connections; i++)
+        n_free += has_room(&connections[i], under_way);
+    for (unsigned i = 0; i < n_connections && n_free > 0 && *n_waiting > 0; i++) {
+        if (!has_room(&connections[i], under_way))
             continue;
-        n_idle--;
-        n = db_pick_group(&db->writes, share < db->settings.group_limit ? share : db->settings.group_limit, calls);
-        db->n_writes -= n;
-        for (unsigned k = 0; k < n; k++)
-            learn_wait(db, calls[k]);
-        if (n > 0 && pipeline_send_writes(&writers[i], calls, n) < 0)
-            connection_lost(&writers[i], PQerrorMessage(writers[i].pg));
+        send_group(&connections[i], write ? &db->writes : &db->reads, n_waiting, (*n_waiting + n_free - 1) / n_free);
+        n_free--;
     }
 }
 
 void db_flush(struct db *db)
 {
-    if (db->n_reads > 0)
-        send_reads(db);
+    for (unsigned under_way = 0; under_way < READ_SEGMENTS && db->n_reads > 0; under_way++)
+        send_to(db, false, under_way);
     if (db->n_writes > 0)
-        send_writes(db);
+        send_to(db, true, 0);
     db_deliver(db);
 }
 

@@ -1,5 +1,6 @@
 /* db.h — a worker's connections to PostgreSQL: non-blocking, in pipeline mode, with a bounded queue in front.
- * Reads have a Sync each; writes that wait at the same moment share one transaction and one Sync. */
+ * Calls that wait at the same
+ * moment share one Sync; writes a transaction of their own making as well. */
 #ifndef WHISTLED_DB_H
 #define WHISTLED_DB_H
 

@@ -10,8 +10,8 @@
 
 enum {
     GROUP_MAX = 32,
-    PIPELINE_READS = 32,                 /* in flight per connection: more would only wait behind each other */
-    PIPELINE_DEPTH = PIPELINE_READS + 4, /* room for preparing again and rolling back */
+    READ_SEGMENTS = 2,              /* under way per connection: one runs, the next is there when it ends */
+    PIPELINE_DEPTH = GROUP_MAX + 4, /* room for preparing again and rolling back */
     RETRIES_MAX = 3,                     /* of 40001 and 40P01 */
     CONNECT_TIMEOUT_MS = 5000,           /* per attempt, preparing included */
     BACKOFF_FIRST_MS = 25,
@@ -23,7 +23,7 @@ enum {
 };
 
 enum segment_kind {
-    SEGMENT_READ,     /* call */
+    SEGMENT_READ,     /* calls: each is answered as soon as its result is there */
     SEGMENT_WRITE,    /* call: the Sync commits it */
     SEGMENT_GROUP,    /* BEGIN, SET LOCAL, calls, COMMIT */
     SEGMENT_ROLLBACK, /* ROLLBACK after a failed group */
@@ -110,17 +110,18 @@ void db_delay(struct db *db, struct db_call *call, uint32_t pause_ms);
 void db_deliver(struct db *db);
 void db_check_away(struct db *db);
 void db_refuse_waiting(struct db *db);
-/* Fills ret_calls from the head of the writes waiting: one that goes alone, or up to `most` that share; sorted. */
-unsigned db_pick_group(struct db_link *writes, unsigned most, struct db_call **ret_calls);
+/* Fills ret_calls from the head of those waiting: one that goes alone, or up to `most` that share; sorted. */
+unsigned db_pick_group(struct db_link *waiting, unsigned most, struct db_call **ret_calls);
 
 /* db_outcome.c: what becomes of calls */
 void outcome_of_segment(struct db_connection *connection, struct db_segment *segment);
+/* A read's result is there: nothing behind it can undo it. */
+void outcome_of_read(struct db_connection *connection, struct db_segment *segment, unsigned place);
 /* The connection died with this segment under way. */
 void outcome_of_lost(struct db_connection *connection, struct db_segment *segment);
 
 /* db_pipeline.c */
-bool pipeline_has_room(const struct db_connection *connection);
-int pipeline_send_read(struct db_connection *connection, struct db_call *call);
+int pipeline_send_reads(struct db_connection *connection, struct db_call **calls, unsigned n);
 int pipeline_send_writes(struct db_connection *connection, struct db_call **calls, unsigned n);
 int pipeline_send_rollback(struct db_connection *connection);
 int pipeline_send_setup(struct db_connection *connection);

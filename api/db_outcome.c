@@ -77,23 +77,34 @@ static void call_failed(struct db_connection *connection, const struct db_segmen
         finish_with(db, call, segment, verdict.outcome);
 }
 
-static void single_ended(struct db_connection *connection, struct db_segment *segment)
+void outcome_of_read(struct db_connection *connection, struct db_segment *segment, unsigned place)
 {
-    struct db_call *call = segment->calls[0];
-    enum db_reaction reaction;
+    finish_well(connection->db, segment, place);
+}
 
-    if (!segment->failed) {
-        finish_well(connection->db, segment, 0);
-        return;
+/* The error is the call's that caused it; those behind it were not run. */
+static void calls_ended(struct db_connection *connection, struct db_segment *segment)
+{
+    enum db_reaction reaction = REACT_ANSWER;
+
+    if (segment->failed) {
+        reaction = db_sqlstate_verdict(segment->sqlstate, segment->fatal).reaction;
+        connection_learns(connection, reaction);
     }
+    for (unsigned i = segment->n_calls; i-- > 0;) {
+        struct db_call *call = segment->calls[i];
 
-    reaction = db_sqlstate_verdict(segment->sqlstate, segment->fatal).reaction;
-    connection_learns(connection, reaction);
-    if (call == NULL)
-        return;
-    if (reaction == REACT_PREPARE)
-        connection->prepared[call->statement->index] = false;
-    call_failed(connection, segment, call);
+        if (call == NULL)
+            continue;
+        if (reaction == REACT_PREPARE)
+            connection->prepared[call->statement->index] = false;
+        if (!segment->failed)
+            finish_well(connection->db, segment, i);
+        else if (i == segment->failed_at)
+            call_failed(connection, segment, call);
+        else
+            db_requeue(connection->db, call);
+    }
 }
 
 /* All of it was rolled back. Who caused it runs alone, so that the error is its own; the others may share once more. */
@@ -136,7 +147,7 @@ void outcome_of_segment(struct db_connection *connection, struct db_segment *seg
     switch (segment->kind) {
     case SEGMENT_READ:
     case SEGMENT_WRITE:
-        single_ended(connection, segment);
+        calls_ended(connection, segment);
         break;
     case SEGMENT_GROUP:
         group_ended(connection, segment);

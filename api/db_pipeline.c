@@ -20,11 +20,6 @@ void segment_clear(struct db_segment *segment)
     memset(segment, 0, sizeof(*segment));
 }
 
-bool pipeline_has_room(const struct db_connection *connection)
-{
-    return connection->n_segments < PIPELINE_READS;
-}
-
 static struct db_segment *segment_open(struct db_connection *connection, enum segment_kind kind)
 {
     struct db_segment *segment;
@@ -111,60 +106,59 @@ static int make_prepared(struct db_connection *connection, const struct statemen
     return segment_close(connection);
 }
 
-static int send_one(struct db_connection *connection, struct db_call *call, enum segment_kind kind)
+static int send_calls(struct db_connection *connection, struct db_segment *segment, struct db_call **calls, unsigned n)
 {
-    struct db_segment *segment;
-    int r = make_prepared(connection, call->statement);
+    int r = 0;
 
-    segment = r == 0 ? segment_open(connection, kind) : NULL;
-    if (segment == NULL) {
-        db_requeue(connection->db, call);
-        return -EIO;
-    }
-    r = send_call(connection, segment, call);
-    return r < 0 ? r : segment_close(connection);
-}
-
-int pipeline_send_read(struct db_connection *connection, struct db_call *call)
-{
-    return send_one(connection, call, SEGMENT_READ);
+    for (unsigned i = 0; i < n; i++)
+        if (r == 0)
+            r = send_call(connection, segment, calls[i]);
+        else
+            db_requeue(connection->db, calls[i]);
+    return r;
 }
 
 /* BEGIN is written out: without it one node rolls the whole back on an error, several nodes do not. */
-static int send_group(struct db_connection *connection, struct db_segment *segment, struct db_call **calls, unsigned n)
+static int send_transaction(struct db_connection *connection, struct db_segment *segment, struct db_call **calls,
+                            unsigned n)
 {
     int r = send_prepared(connection, segment, "_begin", 0, NULL);
 
     if (r == 0)
         r = send_prepared(connection, segment, "_patience", 0, NULL);
     segment->first_call = segment->n_commands;
-    for (unsigned i = 0; i < n; i++)
-        if (r == 0)
-            r = send_call(connection, segment, calls[i]);
-        else
-            db_requeue(connection->db, calls[i]);
     if (r == 0)
-        r = send_prepared(connection, segment, "_commit", 0, NULL);
-    return r < 0 ? r : segment_close(connection);
+        r = send_calls(connection, segment, calls, n);
+    return r < 0 ? r : send_prepared(connection, segment, "_commit", 0, NULL);
 }
 
-int pipeline_send_writes(struct db_connection *connection, struct db_call **calls, unsigned n)
+static int send_segment(struct db_connection *connection, struct db_call **calls, unsigned n, enum segment_kind kind)
 {
     struct db_segment *segment = NULL;
     int r = 0;
 
-    if (n == 1)
-        return send_one(connection, calls[0], SEGMENT_WRITE);
-
     for (unsigned i = 0; i < n && r == 0; i++)
         r = make_prepared(connection, calls[i]->statement);
     if (r == 0)
-        segment = segment_open(connection, SEGMENT_GROUP);
-    if (segment != NULL)
-        return send_group(connection, segment, calls, n);
-    for (unsigned i = n; i-- > 0;)
-        db_requeue(connection->db, calls[i]);
-    return -EIO;
+        segment = segment_open(connection, kind);
+    if (segment == NULL) {
+        for (unsigned i = n; i-- > 0;)
+            db_requeue(connection->db, calls[i]);
+        return -EIO;
+    }
+    r = kind == SEGMENT_GROUP ? send_transaction(connection, segment, calls, n)
+                              : send_calls(connection, segment, calls, n);
+    return r < 0 ? r : segment_close(connection);
+}
+
+int pipeline_send_reads(struct db_connection *connection, struct db_call **calls, unsigned n)
+{
+    return send_segment(connection, calls, n, SEGMENT_READ);
+}
+
+int pipeline_send_writes(struct db_connection *connection, struct db_call **calls, unsigned n)
+{
+    return send_segment(connection, calls, n, n == 1 ? SEGMENT_WRITE : SEGMENT_GROUP);
 }
 
 int pipeline_send_rollback(struct db_connection *connection)
@@ -226,8 +220,8 @@ static void segment_fail(struct db_segment *segment, const PGresult *result)
     copy_text(segment->message, sizeof(segment->message), message != NULL ? message : PQresultErrorMessage(result));
 }
 
-/* Keeps a call's rows until the Sync has been read; everything else is only looked at. */
-static void segment_take(struct db_segment *segment, PGresult *result)
+/* Keeps a write's rows until the Sync has been read; everything else is only looked at. */
+static void segment_take(struct db_connection *connection, struct db_segment *segment, PGresult *result)
 {
     unsigned place = segment->position - segment->first_call;
     bool of_call = segment->position >= segment->first_call && place < segment->n_calls;
@@ -244,6 +238,8 @@ static void segment_take(struct db_segment *segment, PGresult *result)
         if (of_call && segment->calls[place] != NULL) {
             segment->results[place] = result;
             result = NULL;
+            if (segment->kind == SEGMENT_READ)
+                outcome_of_read(connection, segment, place);
         }
         break;
     case PGRES_PIPELINE_ABORTED: /* has no SQLSTATE: the reason came before */
@@ -283,7 +279,7 @@ static bool take_result(struct db_connection *connection, unsigned *nulls)
         segment_end(connection);
         return connection->state != CONNECTION_DOWN;
     }
-    segment_take(segment, result);
+    segment_take(connection, segment, result);
     /* A server that says goodbye still looks connected to libpq. */
     if (segment->failed && db_sqlstate_verdict(segment->sqlstate, segment->fatal).reaction == REACT_DEAD &&
         (segment->fatal || segment->sqlstate[0] == '\0')) {

@@ -1,5 +1,5 @@
-"""Writes share transactions; a refusal or an error among them is nobody else's. Sixty-four writers at once, one request each, wave after wave:
-of a hundred ten are refused and one breaks inside PostgreSQL, which takes its whole group back."""
+"""Writes share transactions, reads a Sync; a refusal or an error among them is nobody else's. Sixty-four clients at once, one request each, wave
+after wave: of a hundred writes ten are refused and one breaks inside PostgreSQL, which takes its whole group back; of the reads one in sixteen."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ from support.world import Street, build_world
 WRITERS, WAVES = 64, 16
 TITLE = "writer {writer} wave {wave}"
 
-# What no check foresees: the insertion itself fails, when others of its group have been inserted already.
+# What no check foresees: the insertion itself fails, when others of its group have been inserted already; so does a read of what is closed.
 POISON = """
 CREATE FUNCTION whistled.poisoned() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -25,6 +25,12 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER poisoned AFTER INSERT ON whistled.cases FOR EACH ROW EXECUTE FUNCTION whistled.poisoned();
+"""
+POISONED_READ = """
+CREATE OR REPLACE FUNCTION case_ratings_json(p_me actor, p_case cases) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE EXCEPTION 'poison';
+END $$;
 """
 
 
@@ -113,3 +119,34 @@ def test_a_group_loses_nobody(own):
     promised = check_replies(answered)
     check_rows(url, promised)
     assert_audit(url)
+
+
+def intakes(service: Service, lines: list[http.client.HTTPConnection]) -> list[str]:
+    token = tokens.mint("citizen", ["citizen"], "street")
+    for writer, line in enumerate(lines):
+        line.request("POST", "/v1/cases", json.dumps(body_of(writer, 0, "good")), {
+            "Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+    return [json.loads(line.getresponse().read())["id"] for line in lines]
+
+
+def test_reads_that_share_a_sync_get_each_their_own(own):
+    service, url = own
+    lines = [http.client.HTTPConnection("127.0.0.1", service.port, timeout=60) for _ in range(WRITERS)]
+    ids = intakes(service, lines)
+    broken = set(ids[::16])
+    with psycopg.connect(url, autocommit=True) as connection:
+        schema = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%'").fetchone()[0]
+        connection.execute(f"SET search_path = {schema}, whistled, public")
+        connection.execute(POISONED_READ)
+        connection.execute("UPDATE cases SET state = 'closed' WHERE id = ANY (%s)", (list(broken),))
+    token = tokens.mint("dispatcher", ["dispatcher"], "street")
+    for wave in range(WAVES):
+        asked = ids[wave:] + ids[:wave]
+        for case, line in zip(asked, lines):
+            line.request("GET", f"/v1/cases/{case}", headers={"Authorization": f"Bearer {token}"})
+        for case, line in zip(asked, lines):
+            reply = line.getresponse()
+            body = json.loads(reply.read())
+            assert (reply.status, body.get("id", body.get("code"))) == ((500, "internal") if case in broken else (200, case))
+    for line in lines:
+        line.close()

@@ -54,22 +54,31 @@ static void add(struct line *line, const char *text)
     line->size += size;
 }
 
+static void add_escaped(struct line *line, char c)
+{
+    char escape[8];
+
+    if (c == '"' || c == '\\')
+        snprintf(escape, sizeof escape, "\\%c", c);
+    else if ((unsigned char)c >= 0x80)
+        snprintf(escape, sizeof escape, "?");
+    else
+        snprintf(escape, sizeof escape, "\\u%04x", (unsigned)c);
+    add(line, escape);
+}
+
 static void add_string(struct line *line, const char *text)
 {
     bool readable = text_is_utf8(text, strlen(text));
-    char escape[8];
 
     add(line, "\"");
     for (const char *c = text; *c && has_room(line, 8); c++) {
-        if (*c == '"' || *c == '\\')
-            snprintf(escape, sizeof escape, "\\%c", *c);
-        else if (!readable && (unsigned char)*c >= 0x80)
-            snprintf(escape, sizeof escape, "?");
-        else if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            snprintf(escape, sizeof escape, "\\u%04x", (unsigned)*c);
+        bool high = (unsigned char)*c >= 0x80;
+
+        if (*c == '"' || *c == '\\' || *c == 0x7f || (high ? !readable : (unsigned char)*c < 0x20))
+            add_escaped(line, *c);
         else
-            snprintf(escape, sizeof escape, "%c", *c);
-        add(line, escape);
+            line->text[line->size++] = *c;
     }
     /* has_room left eight bytes for this. */
     line->text[line->size++] = '"';

@@ -8,8 +8,7 @@
 
 enum { BUFFER_FIRST = 1024, BUFFER_LINE = 320 };
 
-/* Room for `size` more bytes. */
-static bool buffer_reserve(struct buffer *buffer, size_t size)
+bool buffer_reserve(struct buffer *buffer, size_t size)
 {
     size_t capacity = buffer->capacity > 0 ? buffer->capacity : BUFFER_FIRST;
     char *data;
@@ -36,17 +35,22 @@ static bool buffer_reserve(struct buffer *buffer, size_t size)
     return true;
 }
 
-void buffer_add(struct buffer *buffer, const void *data, size_t size)
-{
-    if (size == 0 || !buffer_reserve(buffer, size))
-        return;
-    memcpy(buffer->data + buffer->size, data, size);
-    buffer->size += size;
-}
-
 void buffer_add_text(struct buffer *buffer, const char *text)
 {
     buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_add_integer(struct buffer *buffer, int64_t number)
+{
+    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    char text[20], *from = text + sizeof text;
+
+    do
+        *--from = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *--from = '-';
+    buffer_add(buffer, from, (size_t)(text + sizeof text - from));
 }
 
 void buffer_add_format(struct buffer *buffer, const char *format, ...)
@@ -76,13 +80,10 @@ void buffer_fit(struct buffer *buffer)
     buffer->capacity = buffer->size ? buffer->size : 1;
 }
 
-/* What stands behind the backslash; 'u' for \u00xx; 0 when the byte goes in as it is. */
+/* What stands behind the backslash; 'u' for \u00xx. */
 static char escape_of(unsigned char byte)
 {
     switch (byte) {
-    case '"':
-    case '\\':
-        return (char)byte;
     case '\b':
         return 'b';
     case '\f':
@@ -94,7 +95,7 @@ static char escape_of(unsigned char byte)
     case '\t':
         return 't';
     default:
-        return byte < 0x20 ? 'u' : 0;
+        return byte < 0x20 ? 'u' : (char)byte;
     }
 }
 
@@ -106,11 +107,12 @@ void buffer_add_json_string(struct buffer *buffer, const char *text, size_t size
     buffer_add(buffer, "\"", 1);
     for (size_t i = 0; i < size; i++) {
         unsigned char byte = (unsigned char)text[i];
-        char escape = escape_of(byte);
-        char sequence[6] = {'\\', escape, '0', '0', digits[byte >> 4], digits[byte & 15]};
+        char escape, sequence[6];
 
-        if (escape == 0)
+        if (byte >= 0x20 && byte != '"' && byte != '\\')
             continue;
+        escape = escape_of(byte);
+        memcpy(sequence, (char[]){'\\', escape, '0', '0', digits[byte >> 4], digits[byte & 15]}, sizeof sequence);
         buffer_add(buffer, text + from, i - from);
         buffer_add(buffer, sequence, escape == 'u' ? 6 : 2);
         from = i + 1;

@@ -1,6 +1,5 @@
 /* db.h — a worker's connections to PostgreSQL: non-blocking, in pipeline mode, with a bounded queue in front.
- * Calls that wait at the same
- * moment share one Sync; writes a transaction of their own making as well. */
+ * Calls that wait at the same moment share one Sync, writes a transaction. */
 #ifndef WHISTLED_DB_H
 #define WHISTLED_DB_H
 

@@ -12,8 +12,8 @@ enum {
     GROUP_MAX = 32,
     READ_SEGMENTS = 2,              /* under way per connection: one runs, the next is there when it ends */
     PIPELINE_DEPTH = GROUP_MAX + 4, /* room for preparing again and rolling back */
-    RETRIES_MAX = 3,                     /* of 40001 and 40P01 */
-    CONNECT_TIMEOUT_MS = 5000,           /* per attempt, preparing included */
+    RETRIES_MAX = 3,                /* of 40001 and 40P01 */
+    CONNECT_TIMEOUT_MS = 5000,      /* per attempt, preparing included */
     BACKOFF_FIRST_MS = 25,
     BACKOFF_MOST_MS = 1000,
     AWAY_GRACE_MS = 1500,    /* with no connection for so long, calls are refused at once */

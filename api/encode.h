@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "contract.h"
 
@@ -15,8 +16,18 @@ struct buffer {
     size_t size, capacity;
     bool failed;
 };
-void buffer_add(struct buffer *buffer, const void *data, size_t size);
+/* Room for `size` more bytes; false: memory is out. */
+bool buffer_reserve(struct buffer *buffer, size_t size);
+/* Here for its caller to see through: a reply is some hundred small pieces. */
+static inline void buffer_add(struct buffer *buffer, const void *data, size_t size)
+{
+    if (size == 0 || (size > buffer->capacity - buffer->size && !buffer_reserve(buffer, size)))
+        return;
+    memcpy(buffer->data + buffer->size, data, size);
+    buffer->size += size;
+}
 void buffer_add_text(struct buffer *buffer, const char *text);
+void buffer_add_integer(struct buffer *buffer, int64_t number);
 /* As printf; a line of at most 319 bytes, the rest of a longer one is left out. */
 void buffer_add_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_add_json_string(struct buffer *buffer, const char *text, size_t size);

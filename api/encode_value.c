@@ -3,8 +3,8 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "zone.h"
@@ -31,9 +31,7 @@ static uint64_t read_u64(const char *data)
 
 static int add_integer(int64_t number, struct buffer *out)
 {
-    char text[24];
-
-    buffer_add(out, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, number));
+    buffer_add_integer(out, number);
     return 0;
 }
 
@@ -65,6 +63,33 @@ static int encode_int8(const struct value *value, struct zone *zone, struct buff
     return add_integer((int64_t)read_u64(value->data), out);
 }
 
+/* Coordinates and the like: a whole number of ten-millionths. A quotient is rounded as what reads a decimal rounds, so
+ * equality says that the digits read back as the same number; fifteen of them at most, hence none shorter do. */
+static bool add_decimal(double number, struct buffer *out)
+{
+    const double scale = 1e7, most = 9e14 / scale;
+    int64_t scaled, fraction;
+    char digits[8] = ".";
+    size_t n = sizeof digits;
+
+    if (!(fabs(number) >= 1e-4 && fabs(number) < most))
+        return false;
+    scaled = llround(number * scale);
+    if ((double)scaled / scale != number)
+        return false;
+    if (scaled < 0)
+        buffer_add(out, "-", 1);
+    scaled = llabs(scaled);
+    buffer_add_integer(out, scaled / (int64_t)scale);
+    fraction = scaled % (int64_t)scale;
+    for (size_t i = n; i-- > 1; fraction /= 10)
+        digits[i] = (char)('0' + fraction % 10);
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    buffer_add(out, digits, n > 1 ? n : 0);
+    return true;
+}
+
 /* The shortest digits that read back as the same number. A normal double keeps any 15 digits (a float any 6), and %g
  * drops trailing zeros: whatever is shorter comes out there. */
 static int add_number(double number, bool single, struct buffer *out)
@@ -75,6 +100,8 @@ static int add_number(double number, bool single, struct buffer *out)
 
     if (!isfinite(number))
         return -EINVAL;
+    if (!single && add_decimal(number, out))
+        return 0;
     if (single ? fpclassify((float)number) == FP_SUBNORMAL : fpclassify(number) == FP_SUBNORMAL)
         digits = 1;
     for (int most = single ? 9 : 17; digits <= most; digits++) {
@@ -160,7 +187,9 @@ static int encode_timestamptz(const struct value *value, struct zone *zone, stru
     size = zone_format(zone, us + EPOCH_DAYS * DAY_US, text);
     if (size == 0)
         return -EINVAL;
-    buffer_add_json_string(out, text, size);
+    buffer_add(out, "\"", 1);
+    buffer_add(out, text, size);
+    buffer_add(out, "\"", 1);
     return 0;
 }
 

@@ -97,6 +97,30 @@ static void numbers_are_as_short_as_they_can_be(void **state)
     check_float(1e-45f, "1e-45");
 }
 
+/* What is written without printf says the same as printf would. */
+static void coordinates_are_written_as_the_shortest_digits(void **state)
+{
+    uint64_t random = 5341;
+
+    (void)state;
+    check_double(-121.4737001, "-121.4737001");
+    check_double(0.0001, "0.0001");
+    check_double(0.00001, "1e-05");
+    check_double(89999999.9999999, "89999999.9999999");
+    check_double(90000000.5, "90000000.5");
+    for (int i = 0; i < 20000; i++) {
+        char text[32];
+        double number;
+
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        number = (double)((int64_t)(random >> 12) % INT64_C(1800000000)) / pow(10, (double)(random % 9));
+        snprintf(text, sizeof text, "%.15g", number);
+        check_double(number, text);
+    }
+}
+
 static void json_knows_no_infinity(void **state)
 {
     (void)state;
@@ -209,6 +233,7 @@ int main(void)
         cmocka_unit_test(integers_and_booleans),
         cmocka_unit_test(sizes_must_be_those_of_the_type),
         cmocka_unit_test(numbers_are_as_short_as_they_can_be),
+        cmocka_unit_test(coordinates_are_written_as_the_shortest_digits),
         cmocka_unit_test(json_knows_no_infinity),
         cmocka_unit_test(doubles_read_back_the_same),
         cmocka_unit_test(texts_and_json),

@@ -43,7 +43,7 @@ static const struct setting settings[] = {
     {AT(queue_wait_ms), .kind = NUMBER, .fallback = "500", .maximum = 600000,
      .help = "in that queue; what would wait longer is answered 503 at once; 0: whatever it is"},
     {AT(group_limit), .kind = NUMBER, .fallback = "32", .minimum = 1, .maximum = 32,
-     .help = "writes in one transaction"},
+     .help = "writes in one transaction, reads before one Sync"},
     {AT(request_timeout_ms), .kind = NUMBER, .fallback = "5000", .minimum = 100, .maximum = 600000,
      .help = "for the database's answer"},
     {AT(header_timeout_ms), .kind = NUMBER, .fallback = "10000", .minimum = 100, .maximum = 600000,

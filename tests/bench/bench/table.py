@@ -2,7 +2,7 @@
 
 PEER_FREE = {"limit", "limit_json", "whistled", "ungrouped"}
 HEAD = ("", "requests/s", "± %", "p50 ms", "p99 ms", "service µs", "PostgreSQL µs", "Pss MiB", "× best peer", "× limit")
-TITLES = {"limit": "pgbench, same statements", "limit_json": "pgbench, JSON made in PostgreSQL", "whistled": "whistled", "ungrouped": "whistled, writes not grouped"}
+TITLES = {"limit": "pgbench, same statements", "limit_json": "pgbench, JSON made in PostgreSQL", "whistled": "whistled", "ungrouped": "whistled, not grouped"}
 
 
 def number(value: float | None, digits: int = 0, scale: float = 1) -> str:

@@ -13,7 +13,6 @@ import uuid
 from pathlib import Path
 
 import psycopg
-import requests
 from bench.accounting import cpu_s
 from support import tokens
 from support.postgres import Postgres, until

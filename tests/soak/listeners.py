@@ -3,6 +3,7 @@
 Run by script/bench-listeners. Prints, for each round and as medians, writes a second and what a write cost of each part's
 processor time: all of them share this machine's cores."""
 
+import atexit
 import json
 import os
 import statistics
@@ -123,6 +124,7 @@ class Bench:
         assert self.service.run("migrate").returncode == 0
         populate(self.postgres)
         self.service.start()
+        atexit.register(self.service.stop)  # also when a round fails
         self.looker = psycopg.connect(self.postgres.url("postgres", "main"), autocommit=True)
         self.scenario = self.write_scenario()
 

@@ -101,11 +101,13 @@ static void forget_statement(struct request *request)
     arena_rewind(request->arena, &request->mark);
 }
 
+static void looked(struct db_call *call);
+
 void perform_again(struct request *request)
 {
     forget_statement(request);
     request->deadline_ms = request->worker->now_ms + request->worker->service->config->request_timeout_ms;
-    run(request, listed);
+    run(request, wait_unpark(request) ? looked : listed);
 }
 
 /* The database is not there for a moment: who has waited and found nothing keeps its empty list. */
@@ -115,6 +117,20 @@ static bool keeps_list(const struct request *request, const struct db_call *call
 }
 
 static void listed_named(struct db_call *call);
+
+static bool is_on_feed(const struct request *request)
+{
+    return request->cursor && !strncmp(request->cursor, "feed|", 5);
+}
+
+/* News, and all there are: who follows the feed will ask for more of them at once. */
+static void finish_wait(struct request *request, const PGresult *result)
+{
+    if (is_on_feed(request) && request->reply.status == request->operation->status &&
+        PQntuples(result) < (int)request->limit && !answer_flag(result, 0, "_more"))
+        wait_seen(request);
+    request_finish(request);
+}
 
 /* Thousands wait: what the last run found is kept as the answer it would be, and nothing else. */
 static void make_small(struct request *request)
@@ -135,7 +151,8 @@ static void hang_or_finish(struct request *request, const PGresult *result)
             return;
         break;
     case ANSWER_FULL:
-        break;
+        finish_wait(request, result);
+        return;
     }
     request_finish(request);
 }
@@ -172,6 +189,7 @@ static void keyed(struct db_call *call)
         request_refuse_outcome(request, call);
         return;
     }
+    wait_leave(request);
     arena_rewind(request->arena, &request->mark);
     if (!wait_register(request, call->result)) {
         request->reply.preference_applied = NULL;
@@ -192,11 +210,15 @@ static void answer_or_wait(struct request *request, const PGresult *result)
         ask_names(request, looked_named);
         break;
     case ANSWER_EMPTY_LIST:
+        if (wait_over(request)) {
+            request_finish(request);
+            return;
+        }
         forget_statement(request);
         request_query(request, "people.wake_keys", /* values= */ NULL, keyed);
         break;
     case ANSWER_FULL:
-        request_finish(request);
+        finish_wait(request, result);
         break;
     }
 }
@@ -232,6 +254,10 @@ static bool may_wait(const struct request *request)
 static void run_waiting(struct request *request)
 {
     request->reply.preference_applied = arena_printf(request->arena, "wait=%u", request->wait_s);
+    if (is_on_feed(request) && wait_park(request)) {
+        request->mark = arena_mark(request->arena);
+        return;
+    }
     request->mark = arena_mark(request->arena);
     run(request, looked);
 }

@@ -65,6 +65,7 @@ struct request {
     const char *cursor;    /* verified payload; NULL on page 1 */
     unsigned limit;        /* of a list */
     unsigned wait_s;
+    uint64_t wait_until_ms; /* 0: its wait has not begun */
     struct arena_mark mark; /* of who may wait: what one statement needs comes behind it, and goes with the next */
     uint64_t begun_us, deadline_ms;
     struct db_call call;

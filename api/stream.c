@@ -395,6 +395,7 @@ int streams_turn(struct streams *streams, uint64_t now_ms, int most)
     }
     while (streams->first && now_ms >= streams->first->beat_ms)
         beat(streams->first);
+    most = readers_rested(streams, most);
     streams_read(streams);
     more = streams_flush(streams);
     if (more)

@@ -18,9 +18,10 @@ enum {
     STREAM_READS = 8,              /* at the same time, of one worker: who streams must not push aside who asks */
     STREAM_YIELD = 4,              /* and rest so much longer than they ran while others wait for the database */
     STREAM_WRITES = 256,           /* in one turn, likewise */
-    STREAM_QUEUE_HIGH = 64 * 1024, /* with more to send, a stream goes on by itself from where it stands */
+    STREAM_QUEUE_HIGH = 64 * 1024, /* with so much unsent at the next reading, a stream goes on by itself */
     STREAM_QUEUE_LOW = 8 * 1024,   /* and reads on when so little is left */
     STREAM_SOCKET_BUFFER = 64 * 1024,
+    STREAM_REST_MS = 200, /* between two readings: what comes meanwhile is read at once */
     STREAM_BEAT_MS = 15 * 1000,
     STREAM_STALL_MS = 30 * 1000,     /* nothing could be sent for so long: dropped */
     STREAM_LATER_MS = 1000,          /* the database is away */
@@ -80,10 +81,12 @@ struct reader {
     struct streams *streams;
     struct reader **home, *next; /* in its bucket */
     struct reader *next_due;
+    struct reader *previous_resting, *next_resting;
     struct stream *first;
     unsigned n;
     struct query *query; /* under way */
-    bool woken, due, later;
+    uint64_t rest_ms;    /* its rest ends */
+    bool woken, due, later, resting;
     bool held; /* goes on to be without streams for a moment */
     char place[STREAM_PLACE];
     char share[]; /* who may read together */
@@ -110,6 +113,7 @@ struct streams {
     struct stream *first, *last;
     struct reader *buckets[STREAM_BUCKETS];
     struct reader *first_due, *last_due, *later;
+    struct reader *first_resting, *last_resting; /* all rest equally long */
     struct stream *first_flush, *last_flush;
     struct stream *checks;
     struct stream *buried; /* ended this turn, whose events may still name them; freed one turn later */
@@ -142,10 +146,14 @@ void reader_leave(struct stream *stream);
 void reader_go_on(struct reader *reader);
 /* It is to read when it may. */
 void reader_due(struct reader *reader);
+/* It has read all there is: what comes now waits a moment for more. */
+void reader_rest(struct reader *reader);
+/* Those whose rest is over. Returns milliseconds to the next, at most `most`. */
+int readers_rested(struct streams *streams, int most);
 /* Who reads too slowly for company goes on alone, from the same place, when there is room again. */
 void reader_go_alone(struct stream *stream);
-/* Its streams join another that stands where it does. */
-void reader_find_company(struct reader *reader);
+/* Its streams join another that stands where it does. False: there is none. */
+bool reader_find_company(struct reader *reader);
 void reader_free(struct reader *reader);
 
 /* stream_read.c */

@@ -160,16 +160,19 @@ static void end_all_of(struct reader *reader, const char *why)
     }
 }
 
-/* Every stream gets the same text. `moved`: the place is another, even if there was nothing to show. */
+/* Every stream gets the same text. Whoever has not taken what it was given before is too slow for company: one page may
+ * be more than that. `moved`: the place is another, even if there was nothing to show. */
 static void hand_out(struct reader *reader, struct chunk *chunk, unsigned n_events, bool moved)
 {
     for (struct stream *stream = reader->first, *next; stream; stream = next) {
+        bool slow = stream->queued > STREAM_QUEUE_HIGH;
+
         next = stream->next_read;
         stream->n_events += n_events;
         stream->moved = (stream->moved || moved) && !chunk->size;
         if (chunk->size)
             stream_push(stream, chunk);
-        if (!stream->ended && reader->n > 1 && stream->queued > STREAM_QUEUE_HIGH)
+        if (slow && !stream->ended && reader->n > 1)
             reader_go_alone(stream);
     }
 }
@@ -220,7 +223,7 @@ static void take_page(struct reader *reader, const struct voice *voice, const PG
     int last = PQntuples(result) - 1;
     const char *code = last < 0 ? "internal" : answer_text(result, last, "_code");
     const char *place = last < 0 ? NULL : answer_text(result, last, "_cursor");
-    bool reset = code && !strcmp(code, "cursor_reset"), moved;
+    bool reset = code && !strcmp(code, "cursor_reset"), moved, more;
     struct chunk *chunk;
 
     if (!place && last > 0)
@@ -235,7 +238,7 @@ static void take_page(struct reader *reader, const struct voice *voice, const PG
         end_all_of(reader, "internal");
         return;
     }
-    reader->woken = reader->woken || answer_flag(result, last, "_more");
+    more = answer_flag(result, last, "_more");
     moved = strcmp(reader->place, place) != 0;
     snprintf(reader->place, sizeof reader->place, "%s", place);
     hold(reader);
@@ -243,10 +246,10 @@ static void take_page(struct reader *reader, const struct voice *voice, const PG
     chunk_free(chunk);
     if (!let_go(reader))
         return;
-    if (reader->woken)
+    if (more)
         reader_due(reader);
-    else
-        reader_find_company(reader);
+    else if (!reader_find_company(reader))
+        reader_rest(reader);
 }
 
 /* Who streams hears a little later when there is much to do; who writes does not. */

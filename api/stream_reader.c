@@ -25,12 +25,50 @@ void reader_due(struct reader *reader)
     struct streams *streams = reader->streams;
 
     reader->woken = true;
-    if (reader->due || reader->later || reader->query || !may_read(reader))
+    if (reader->due || reader->later || reader->resting || reader->query || !may_read(reader))
         return;
     reader->due = true;
     reader->next_due = NULL;
     *(streams->last_due ? &streams->last_due->next_due : &streams->first_due) = reader;
     streams->last_due = reader;
+}
+
+void reader_rest(struct reader *reader)
+{
+    struct streams *streams = reader->streams;
+
+    reader->resting = true;
+    reader->rest_ms = streams->now_ms + STREAM_REST_MS;
+    reader->next_resting = NULL;
+    reader->previous_resting = streams->last_resting;
+    *(streams->last_resting ? &streams->last_resting->next_resting : &streams->first_resting) = reader;
+    streams->last_resting = reader;
+}
+
+static void rested(struct reader *reader)
+{
+    struct streams *streams = reader->streams;
+
+    if (!reader->resting)
+        return;
+    reader->resting = false;
+    *(reader->previous_resting ? &reader->previous_resting->next_resting : &streams->first_resting) =
+        reader->next_resting;
+    *(reader->next_resting ? &reader->next_resting->previous_resting : &streams->last_resting) =
+        reader->previous_resting;
+}
+
+int readers_rested(struct streams *streams, int most)
+{
+    while (streams->first_resting && streams->now_ms >= streams->first_resting->rest_ms) {
+        struct reader *reader = streams->first_resting;
+
+        rested(reader);
+        reader_go_on(reader);
+    }
+    if (streams->first_resting && streams->first_resting->rest_ms - streams->now_ms < (uint64_t)most)
+        return (int)(streams->first_resting->rest_ms - streams->now_ms);
+    return most;
 }
 
 static void wake(struct hanger *hanger, bool rights)
@@ -87,6 +125,7 @@ void reader_free(struct reader *reader)
     *reader->home = reader->next;
     if (reader->next)
         reader->next->home = reader->home;
+    rested(reader);
     if (reader->due)
         take_from(&streams->first_due, reader, &streams->last_due);
     if (reader->later)
@@ -182,17 +221,20 @@ void reader_go_alone(struct stream *stream)
     reader_due(reader);
 }
 
-void reader_find_company(struct reader *reader)
+bool reader_find_company(struct reader *reader)
 {
     struct reader *other = find(reader->streams, reader->share, reader->place, reader);
 
     if (!other)
-        return;
+        return false;
     while (reader->first) {
         struct stream *stream = reader->first;
 
         part(stream);
         join(other, stream);
     }
+    if (reader->woken)
+        reader_due(other);
     reader_free(reader);
+    return true;
 }

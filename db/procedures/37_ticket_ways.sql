@@ -161,7 +161,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION ticket_feed_page(p_me actor, f ticket_filter, p_after bigint, p_limit integer, p_now timestamptz)
-RETURNS page_keys LANGUAGE plpgsql STABLE AS $$
+RETURNS page_keys LANGUAGE plpgsql STABLE SET enable_bitmapscan = off SET enable_sort = off AS $$
 DECLARE
     v_era text := feed_era(p_me.tenant);
     v_last bigint := feed_last(p_me.tenant);

@@ -110,6 +110,30 @@ def test_what_is_issued_there_is_heard_of_here(fleet, here, there):
     assert reply.headers["Preference-Applied"] == "wait=20"
 
 
+def test_who_comes_back_at_once_hears_of_much_in_one_answer(fleet, here, there):
+    """News after news, and a client that asks again with each answer: the answers keep their distance, and the last is heard of."""
+    cursor, case = end_of_feed(here.grid1, "/v1/cases"), there.report(at="XF-01", category="advice")["id"]
+    answers, written, begun = [], threading.Event(), time.monotonic()
+
+    def write():
+        for n in range(25):
+            there.dispatcher.case(case, "comment", text=f"{n}", visibility="internal")
+        there.dispatcher.case(case, "accept")
+        written.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while not answers or answers[-1]["items"]:
+        wait = 1 if written.is_set() else 20
+        answers.append(here.grid1.request("GET", "/v1/cases", params={"cursor": cursor}, headers={"Prefer": f"wait={wait}"}))
+        assert answers[-1].status == 200 and answers[-1].headers["Preference-Applied"] == f"wait={wait}"
+        cursor = answers[-1]["next_cursor"]
+    took = time.monotonic() - begun
+    thread.join()
+    assert [c["state"] for c in answers[-2]["items"] if c["id"] == case] == ["accepted"]
+    assert len(answers) <= 2 + took / 0.2
+
+
 def test_others_business_is_not_even_looked_at(fleet, here, there):
     """No statement runs for somebody who waits until something of theirs is new."""
     water = Waiting(fleet, here.water, cursor=end_of_feed(here.water, "/v1/tickets"))

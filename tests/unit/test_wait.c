@@ -16,6 +16,7 @@ static struct request requests[N];
 static struct actor actors[N];
 static unsigned again[N], over[N];
 static bool answers_at_once;
+static const struct operation operation = {.id = "tickets.list"};
 
 static size_t place_of(const struct request *request)
 {
@@ -46,15 +47,21 @@ static PGresult *keys_of(const char *const *keys, int n)
     return result;
 }
 
+static void make(size_t place, const char *tenant, const char *subject)
+{
+    actors[place] = (struct actor){.tenant = tenant, .subject = subject, .expires_at = (int64_t)time(NULL) + 3600};
+    requests[place].worker = &worker;
+    requests[place].operation = &operation;
+    requests[place].actor = &actors[place];
+    requests[place].wait_s = (unsigned)(10 * (place + 1));
+}
+
 static bool enter(size_t place, const char *tenant, const char *const *keys, int n)
 {
     PGresult *result = keys_of(keys, n);
     bool entered;
 
-    actors[place] = (struct actor){.tenant = tenant, .expires_at = (int64_t)time(NULL) + 3600};
-    requests[place].worker = &worker;
-    requests[place].actor = &actors[place];
-    requests[place].wait_s = (unsigned)(10 * (place + 1));
+    make(place, tenant, "city");
     entered = wait_register(&requests[place], result);
     PQclear(result);
     return entered;
@@ -94,6 +101,14 @@ static void tell(const char *tenant, const char *keys)
     waiters_run(worker.waiters, /* busy= */ false);
 }
 
+/* The turn `ms` from now. */
+static void turn(uint64_t ms)
+{
+    worker.now_ms += ms;
+    waiters_tick(worker.waiters, worker.now_ms, 1000);
+    waiters_run(worker.waiters, /* busy= */ false);
+}
+
 static const char *const urban[] = {"o:urban"};
 static const char *const grids[] = {"g:XF-01", "g:XF-02", "g:none"};
 
@@ -117,11 +132,104 @@ static void test_woken_by_own_key_only(void **state)
     assert_int_equal(again[1], 1);
     tell("maoshan", "g:XF-02");
     assert_true(wait_hang(&requests[1]));
-    waiters_run(worker.waiters, /* busy= */ false);
+    turn(WAIT_REST_MS);
     assert_int_equal(again[1], 2);
     assert_true(wait_hang(&requests[1]));
-    waiters_run(worker.waiters, /* busy= */ false);
+    turn(WAIT_REST_MS);
     assert_int_equal(again[1], 2);
+}
+
+/* News after news that is not for it: one look for all of a moment, and none when nothing came. */
+static void test_rests_between_two_looks(void **state)
+{
+    (void)state;
+    assert_true(enter(0, "maoshan", urban, 1));
+    assert_true(wait_hang(&requests[0]));
+    tell("maoshan", "o:urban");
+    assert_int_equal(again[0], 1);
+    assert_true(wait_hang(&requests[0]));
+    assert_int_equal(waiters_tick(worker.waiters, worker.now_ms, 1000), WAIT_REST_MS);
+    for (int i = 0; i < 9; i++) {
+        tell("maoshan", "o:urban");
+        turn(WAIT_REST_MS / 10);
+        assert_int_equal(again[0], 1);
+    }
+    turn(WAIT_REST_MS / 10);
+    assert_int_equal(again[0], 2);
+    assert_true(wait_hang(&requests[0]));
+    turn(WAIT_REST_MS);
+    assert_int_equal(again[0], 2);
+    tell("maoshan", "o:urban");
+    assert_int_equal(again[0], 3); /* rested: at once */
+    assert_true(wait_hang(&requests[0]));
+    waiters_end_all(worker.waiters);
+    assert_int_equal(over[0], 1);
+}
+
+static void test_who_comes_back_too_soon(void **state)
+{
+    (void)state;
+    make(0, "maoshan", "city");
+    make(1, "maoshan", "water");
+    make(2, "other", "city");
+    assert_false(wait_park(&requests[0]));
+    wait_seen(&requests[0]);
+    turn(WAIT_REST_MS / 2);
+    assert_false(wait_park(&requests[1]));
+    assert_false(wait_park(&requests[2]));
+    assert_true(wait_park(&requests[0]));
+    assert_int_equal(waiters_count(worker.waiters), 1);
+    hooks_wake(hooks, NULL, NULL); /* it hangs nowhere */
+    turn(WAIT_REST_MS / 2 - 1);
+    assert_int_equal(again[0], 0);
+    turn(1);
+    assert_int_equal(again[0], 1);
+    assert_true(wait_unpark(&requests[0]));
+    assert_false(wait_over(&requests[0]));
+    wait_leave(&requests[0]);
+    assert_false(wait_park(&requests[0]));
+    /* What it waited is part of what it asked for: 10 s. */
+    assert_true(enter(0, "maoshan", urban, 1));
+    assert_true(wait_hang(&requests[0]));
+    turn(10000 - 150 - WAIT_REST_MS / 2 - 1);
+    assert_int_equal(over[0], 0);
+    turn(1);
+    assert_int_equal(over[0], 1);
+}
+
+/* One that was shown something before the others looked in vain looks before them. */
+static void test_rests_end_in_their_order(void **state)
+{
+    (void)state;
+    make(0, "maoshan", "water");
+    wait_seen(&requests[0]);
+    turn(WAIT_REST_MS / 2);
+    assert_true(enter(1, "maoshan", urban, 1));
+    assert_true(wait_hang(&requests[1]));
+    tell("maoshan", "o:urban");
+    assert_true(wait_hang(&requests[1]));
+    assert_true(wait_park(&requests[0]));
+    assert_int_equal(waiters_tick(worker.waiters, worker.now_ms, 1000), WAIT_REST_MS / 2);
+    tell("maoshan", "o:urban");
+    turn(WAIT_REST_MS / 2);
+    assert_int_equal(again[0], 1);
+    assert_int_equal(again[1], 1);
+    turn(WAIT_REST_MS / 2);
+    assert_int_equal(again[1], 2);
+}
+
+/* The instance ends, or the client went away: there is no answer yet, so it looks, and does not hang. */
+static void test_ends_before_it_has_looked(void **state)
+{
+    (void)state;
+    make(0, "maoshan", "city");
+    wait_seen(&requests[0]);
+    assert_true(wait_park(&requests[0]));
+    waiters_end_all(worker.waiters);
+    assert_int_equal(over[0], 0);
+    assert_int_equal(again[0], 1);
+    assert_true(wait_unpark(&requests[0]));
+    assert_true(wait_over(&requests[0]));
 }
 
 static void test_news_while_the_statement_runs(void **state)
@@ -134,6 +242,7 @@ static void test_news_while_the_statement_runs(void **state)
     waiters_run(worker.waiters, /* busy= */ false);
     assert_int_equal(again[0], 1);
     assert_true(wait_hang(&requests[0]));
+    turn(WAIT_REST_MS);
     tell("maoshan", "o:urban");
     assert_int_equal(again[0], 2);
 }
@@ -244,6 +353,7 @@ static void test_a_few_at_a_time(void **state)
     for (size_t i = 0; i < N - 1; i++)
         assert_int_equal(again[i], 1);
     /* Woken, not yet run, and gone. */
+    turn(WAIT_REST_MS);
     tell("maoshan", "o:urban");
     for (size_t i = 0; i < N - 1; i++)
         wait_leave(&requests[i]);
@@ -256,11 +366,19 @@ static void test_a_few_at_a_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_woken_by_own_key_only), TEST(test_news_while_the_statement_runs),
-        TEST(test_ends_in_time),          TEST(test_ends_while_the_statement_runs),
-        TEST(test_ends_with_the_token),   TEST(test_leaving_while_others_are_woken),
-        TEST(test_wake_of_all),           TEST(test_no_room),
+        TEST(test_woken_by_own_key_only),
+        TEST(test_news_while_the_statement_runs),
+        TEST(test_ends_in_time),
+        TEST(test_ends_while_the_statement_runs),
+        TEST(test_ends_with_the_token),
+        TEST(test_leaving_while_others_are_woken),
+        TEST(test_wake_of_all),
+        TEST(test_no_room),
         TEST(test_a_few_at_a_time),
+        TEST(test_rests_between_two_looks),
+        TEST(test_who_comes_back_too_soon),
+        TEST(test_rests_end_in_their_order),
+        TEST(test_ends_before_it_has_looked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,3 +80,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         AS c (cut, area, category, organisation)
     WHERE c.cut <> 'organisation' OR p_organisation <> '';
 $$;
+
+-- What a histogram goes into, and by which grains. A pair's is kept where there is something to sum.
+CREATE FUNCTION step_cuts(p_community text, p_area text, p_category text, p_organisation text)
+RETURNS TABLE (cut text, key text, grains text[]) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT c.cut, c.key, c.grains
+    FROM (VALUES ('all', '', '{day,ten,month,year}'::text[]), ('area', p_area, '{ten,month,year}'), ('category', p_category, '{ten,month,year}'),
+        ('organisation', p_organisation, '{ten,month,year}'), ('community_category', p_community || '/' || p_category, '{month,year}'),
+        ('community_organisation', p_community || '/' || p_organisation, '{month,year}'),
+        ('category_organisation', p_category || '/' || p_organisation, '{month,year}')) AS c (cut, key, grains)
+    WHERE p_organisation <> '' OR c.cut NOT LIKE '%organisation';
+$$;

@@ -31,7 +31,7 @@ END $$;
 CREATE FUNCTION steps_moved(p_tenant text, p_old anyarray, p_new anyarray) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH moved AS MATERIALIZED (
-        SELECT c.cut, c.area || c.category || c.organisation AS key, g.grain, grain_start(g.grain, x.closed_on) AS day, x.level, x.step,
+        SELECT c.cut, c.key, g.grain, grain_start(g.grain, x.closed_on) AS day, x.level, x.step,
             sum(x.sign) AS n, sum(x.sign * x.ms) AS ms
         FROM (
             SELECT -1 AS sign, o.area, o.category, o.organisation, o.level, o.closed_on, unnest(o.steps) AS step, unnest(o.ms) AS ms
@@ -39,9 +39,9 @@ BEGIN
             UNION ALL
             SELECT 1, o.area, o.category, o.organisation, o.level, o.closed_on, unnest(o.steps), unnest(o.ms)
             FROM unnest(p_new) AS o WHERE o.counts AND o.closed_on IS NOT NULL) AS x
-        CROSS JOIN LATERAL figure_cuts(x.area, x.category, x.organisation) AS c
-        CROSS JOIN unnest('{day,ten,month,year}'::text[]) AS g (grain)
-        WHERE c.cut = 'all' OR g.grain <> 'day'
+        LEFT JOIN figure_communities m ON m.tenant = p_tenant AND m.area = x.area
+        CROSS JOIN LATERAL step_cuts(coalesce(m.community, ''), x.area, x.category, x.organisation) AS c
+        CROSS JOIN LATERAL unnest(c.grains) AS g (grain)
         GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(x.sign) <> 0 OR sum(x.sign * x.ms) <> 0
     ), touched AS (
         SELECT DISTINCT m.cut, m.key, m.grain, m.day, m.level FROM moved m
@@ -117,6 +117,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cases_counted(text, uuid[]) IS 'These cases and their tickets counted as they are now.';
 
+-- Areas that were moved to another community: what was closed there moves along, in all sums, by its rows.
+CREATE FUNCTION area_followed(p_tenant text, p_area text, p_community text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_rounds round_figures[] := ARRAY(SELECT f FROM round_figures f WHERE f.tenant = p_tenant AND f.area = p_area AND f.closed_on IS NOT NULL);
+    v_runs run_figures[] := ARRAY(SELECT f FROM run_figures f WHERE f.tenant = p_tenant AND f.area = p_area AND f.closed_on IS NOT NULL);
+BEGIN
+    PERFORM steps_moved(p_tenant, v_rounds, '{}'::round_figures[]), steps_moved(p_tenant, v_runs, '{}'::run_figures[]);
+    INSERT INTO figure_communities (tenant, area, community) VALUES (p_tenant, p_area, p_community)
+    ON CONFLICT (tenant, area) DO UPDATE SET community = excluded.community;
+    PERFORM steps_moved(p_tenant, '{}'::round_figures[], v_rounds), steps_moved(p_tenant, '{}'::run_figures[], v_runs);
+END $$;
+
+CREATE FUNCTION areas_followed(p_tenant text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM area_followed(p_tenant, a.code, coalesce(a.community_code, ''))
+    FROM areas a LEFT JOIN figure_communities m ON m.tenant = a.tenant AND m.area = a.code
+    WHERE a.tenant = p_tenant AND m.community IS DISTINCT FROM coalesce(a.community_code, '');
+END $$;
+COMMENT ON FUNCTION areas_followed(text) IS 'The pairs counted by the communities in which areas lie now.';
+
 -- One at a time moves the sums of a street. The job does not wait for an operator who counts it anew: the clocks, which the
 -- same thread keeps, would wait with it.
 CREATE FUNCTION figures_locked(p_tenant text, p_wait boolean) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -141,7 +161,7 @@ BEGIN
     IF NOT figures_locked(p_tenant, false) THEN
         RETURN 0;
     END IF;
-    INSERT INTO figure_positions (tenant, position) VALUES (p_tenant, 0) ON CONFLICT (tenant) DO NOTHING;
+    INSERT INTO figure_positions (tenant, position, pairs_position) VALUES (p_tenant, 0, 0) ON CONFLICT (tenant) DO NOTHING;
     SELECT p.position INTO v_from FROM figure_positions p WHERE p.tenant = p_tenant;
     SELECT array_agg(n.case_id), max(n.position) INTO v_cases, v_upto
     FROM (SELECT f.case_id, f.position FROM case_feed f
@@ -149,8 +169,10 @@ BEGIN
     IF v_cases IS NULL THEN
         RETURN 0;
     END IF;
+    PERFORM areas_followed(p_tenant);
     PERFORM cases_counted(p_tenant, v_cases);
-    UPDATE figure_positions p SET position = v_upto WHERE p.tenant = p_tenant;
+    UPDATE figure_positions p SET position = v_upto, pairs_position = CASE WHEN p.pairs_position = p.position THEN v_upto END
+    WHERE p.tenant = p_tenant;
     RETURN cardinality(v_cases);
 END $$;
 

@@ -1,5 +1,5 @@
 -- Reading the figures: a period is put together from the largest grains that fit. One filter at most beside the level: the
--- sums by it. Several: rates from the cells, steps from the rows by their indexes.
+-- sums by it. Several: rates from the cells; steps from the pairs, under three from the rows by their indexes.
 
 CREATE TYPE figure_filter AS (
     first date,             -- half-open: first day, day after the last
@@ -120,6 +120,37 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION figures_summed(text, figure_filter) IS 'The sums that rates are made of.';
 
+CREATE FUNCTION pairs_stand(p_tenant text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM figure_positions p WHERE p.tenant = p_tenant AND p.pairs_position = p.position);
+END $$;
+COMMENT ON FUNCTION pairs_stand(text) IS 'Whether the sums by pairs are as far as all others.';
+
+-- Communities of which all areas are asked for.
+CREATE FUNCTION whole_communities(p_tenant text, p_areas text[]) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT m.community FROM figure_communities m WHERE m.tenant = p_tenant AND m.community <> ''
+        GROUP BY m.community HAVING bool_and(m.area = ANY (p_areas)));
+END $$;
+
+-- Which histograms answer one filter, or two: areas are then all of some communities.
+CREATE FUNCTION step_keys(p_tenant text, f figure_filter) RETURNS TABLE (cut text, key text, sign integer)
+LANGUAGE plpgsql STABLE ROWS 10 AS $$
+DECLARE
+    v_communities text[];
+BEGIN
+    IF figure_filters(f) < 2 THEN
+        RETURN QUERY SELECT k.cut, k.area || k.category || k.organisation, k.sign FROM figure_keys(p_tenant, f) AS k;
+        RETURN;
+    END IF;
+    v_communities := whole_communities(p_tenant, f.areas);
+    RETURN QUERY
+    SELECT 'community_category', m.m || '/' || c.c, 1 FROM unnest(v_communities) AS m (m), unnest(f.categories) AS c (c)
+    UNION ALL SELECT 'community_organisation', m.m || '/' || o.o, 1 FROM unnest(v_communities) AS m (m), unnest(f.organisations) AS o (o)
+    UNION ALL SELECT 'category_organisation', c.c || '/' || o.o, 1 FROM unnest(f.categories) AS c (c), unnest(f.organisations) AS o (o);
+END $$;
+
 CREATE TYPE step_sum AS (step smallint, n bigint, ms numeric);
 
 CREATE FUNCTION steps_by_sums(p_tenant text, f figure_filter, p_grains text[]) RETURNS SETOF step_sum LANGUAGE plpgsql STABLE AS $$
@@ -128,7 +159,7 @@ BEGIN
     SELECT u.step, sum(u.sign * u.n)::bigint, sum(u.sign * u.ms)
     FROM (
         SELECT k.sign, unnest(s.steps) AS step, unnest(s.counts) AS n, unnest(s.ms) AS ms
-        FROM (SELECT y.area || y.category || y.organisation AS key, y.cut, y.sign FROM figure_keys(p_tenant, f) AS y) AS k
+        FROM step_keys(p_tenant, f) AS k
         CROSS JOIN (SELECT * FROM figure_spans(f.first, f.past) AS z WHERE z.grain = ANY (p_grains)) AS p
         CROSS JOIN LATERAL (
             SELECT * FROM figure_steps s
@@ -157,18 +188,37 @@ BEGIN
     GROUP BY u.step;
 END $$;
 
--- Under one filter: whole tens of days, months and years from the sums, the days at the edges from the rows.
-CREATE FUNCTION steps_by_both(p_tenant text, f figure_filter) RETURNS SETOF step_sum LANGUAGE plpgsql STABLE AS $$
+-- Spans of these grains from the sums, what is left at the edges from the rows.
+CREATE FUNCTION steps_by_both(p_tenant text, f figure_filter, p_grains text[]) RETURNS SETOF step_sum LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_span record;
     v_edge figure_filter := f;
 BEGIN
-    RETURN QUERY SELECT * FROM steps_by_sums(p_tenant, f, '{ten,month,year}');
-    FOR v_span IN SELECT * FROM figure_spans(f.first, f.past) AS s WHERE s.grain = 'day' LOOP
+    RETURN QUERY SELECT * FROM steps_by_sums(p_tenant, f, p_grains);
+    FOR v_span IN SELECT * FROM figure_spans(f.first, f.past) AS s WHERE s.grain <> ALL (p_grains) LOOP
         v_edge.first := v_span.first;
         v_edge.past := v_span.past;
         RETURN QUERY SELECT * FROM steps_by_rows(p_tenant, v_edge);
     END LOOP;
+END $$;
+
+-- Under several filters: two by the pairs as far as they reach.
+CREATE FUNCTION steps_by_pairs(p_tenant text, f figure_filter) RETURNS SETOF step_sum LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_whole figure_filter := f;
+    v_rest figure_filter := f;
+BEGIN
+    IF figure_filters(f) > 2 OR NOT pairs_stand(p_tenant) THEN
+        RETURN QUERY SELECT * FROM steps_by_rows(p_tenant, f);
+        RETURN;
+    END IF;
+    IF f.areas IS NOT NULL THEN
+        v_whole.areas := ARRAY(SELECT m.area FROM figure_communities m
+            WHERE m.tenant = p_tenant AND m.community = ANY (whole_communities(p_tenant, f.areas)));
+        v_rest.areas := ARRAY(SELECT a.a FROM unnest(f.areas) AS a (a) WHERE a.a <> ALL (v_whole.areas));
+        RETURN QUERY SELECT * FROM steps_by_rows(p_tenant, v_rest);
+    END IF;
+    RETURN QUERY SELECT * FROM steps_by_both(p_tenant, v_whole, '{month,year}');
 END $$;
 
 CREATE FUNCTION steps_summed(p_tenant text, f figure_filter) RETURNS SETOF step_sum LANGUAGE plpgsql STABLE AS $$
@@ -180,14 +230,14 @@ BEGIN
     IF figure_filters(f) = 0 THEN
         RETURN QUERY SELECT * FROM steps_by_sums(p_tenant, f, '{day,ten,month,year}');
     ELSIF figure_filters(f) = 1 THEN
-        RETURN QUERY SELECT * FROM steps_by_both(p_tenant, f);
+        RETURN QUERY SELECT * FROM steps_by_both(p_tenant, f, '{ten,month,year}');
     ELSIF v_rest IS NULL THEN
-        RETURN QUERY SELECT * FROM steps_by_rows(p_tenant, f);
+        RETURN QUERY SELECT * FROM steps_by_pairs(p_tenant, f);
     ELSE
         v_anywhere.areas := NULL;
         v_elsewhere.areas := v_rest;
         RETURN QUERY SELECT * FROM steps_summed(p_tenant, v_anywhere);
-        RETURN QUERY SELECT e.step, -e.n, -e.ms FROM steps_by_rows(p_tenant, v_elsewhere) AS e;
+        RETURN QUERY SELECT e.step, -e.n, -e.ms FROM steps_by_pairs(p_tenant, v_elsewhere) AS e;
     END IF;
 END $$;
 COMMENT ON FUNCTION steps_summed(text, figure_filter) IS 'Histograms of all steps: how many fell into each bucket; a bucket may come in several parts.';

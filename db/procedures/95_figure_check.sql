@@ -57,7 +57,8 @@ CREATE FUNCTION steps_counted(p_tenant text, p_month date) RETURNS SETOF step_bu
         SELECT d::date AS day, grain_start('ten', d::date) AS ten
         FROM generate_series(p_month::timestamp, (next_grain('month', p_month) - 1)::timestamp, interval '1 day') AS d
     ), taken AS MATERIALIZED (
-        SELECT x.*, c.ten FROM steps_of_month(p_tenant, p_month) AS x JOIN calendar c USING (day)
+        SELECT x.*, c.ten, coalesce(m.community, '') AS community FROM steps_of_month(p_tenant, p_month) AS x JOIN calendar c USING (day)
+        LEFT JOIN figure_communities m ON m.tenant = p_tenant AND m.area = x.area
     ), days AS MATERIALIZED (
         SELECT x.day, x.ten, x.level, x.step, count(*) AS n, sum(x.ms)::bigint AS ms FROM taken x GROUP BY x.day, x.ten, x.level, x.step
     ), tens AS MATERIALIZED (
@@ -76,7 +77,15 @@ CREATE FUNCTION steps_counted(p_tenant text, p_month date) RETURNS SETOF step_bu
     SELECT 'all', '', 'day', d.day, d.level, d.step, d.n::integer, d.ms FROM days d
     UNION ALL SELECT d.cut, d.key, 'ten', d.ten, d.level, d.step, d.n::integer, d.ms FROM tens d
     UNION ALL SELECT d.cut, d.key, 'month', p_month, d.level, d.step, sum(d.n)::integer, sum(d.ms)::bigint
-        FROM tens d GROUP BY d.cut, d.key, d.level, d.step;
+        FROM tens d GROUP BY d.cut, d.key, d.level, d.step
+    UNION ALL SELECT 'community_category', x.community || '/' || x.category, 'month', p_month, x.level, x.step, count(*)::integer, sum(x.ms)::bigint
+        FROM taken x GROUP BY x.community, x.category, x.level, x.step
+    UNION ALL SELECT 'community_organisation', x.community || '/' || x.organisation, 'month', p_month, x.level, x.step, count(*)::integer,
+        sum(x.ms)::bigint
+        FROM taken x WHERE x.organisation <> '' GROUP BY x.community, x.organisation, x.level, x.step
+    UNION ALL SELECT 'category_organisation', x.category || '/' || x.organisation, 'month', p_month, x.level, x.step, count(*)::integer,
+        sum(x.ms)::bigint
+        FROM taken x WHERE x.organisation <> '' GROUP BY x.category, x.organisation, x.level, x.step;
 $$;
 COMMENT ON FUNCTION steps_counted(text, date) IS 'The steps of a month by day, ten days and month, as the rows add up to.';
 
@@ -130,8 +139,10 @@ BEGIN
     INSERT INTO round_figures SELECT * FROM round_figures_of(p_tenant, NULL);
     INSERT INTO run_figures SELECT * FROM run_figures_of(p_tenant, NULL);
     INSERT INTO figure_sums SELECT * FROM figures_of_rows(p_tenant);
+    DELETE FROM figure_communities m WHERE m.tenant = p_tenant;
+    INSERT INTO figure_communities SELECT a.tenant, a.code, coalesce(a.community_code, '') FROM areas a WHERE a.tenant = p_tenant;
     PERFORM steps_rebuilt(p_tenant);
-    UPDATE figure_positions p SET position = v_upto WHERE p.tenant = p_tenant;
+    UPDATE figure_positions p SET position = v_upto, pairs_position = v_upto WHERE p.tenant = p_tenant;
     SELECT count(*) INTO v_count FROM cases c WHERE c.tenant = p_tenant;
     RETURN v_count;
 END $$;
@@ -195,7 +206,7 @@ LANGUAGE sql STABLE SET work_mem = '256MB' AS $$
             UNION ALL SELECT false, r.* FROM steps_counted(p_tenant, p_first) AS r WHERE 'month' = ANY (p_grains)
             UNION ALL SELECT false, r.* FROM steps_of_year(p_tenant, p_first) AS r WHERE 'year' = ANY (p_grains)) AS x
         GROUP BY x.cut, x.key, x.grain, x.day, x.level, x.step) AS d
-    WHERE (d.n, d.ms) <> (d.computed_n, d.computed_ms);
+    WHERE (d.n, d.ms) <> (d.computed_n, d.computed_ms) AND (d.cut NOT LIKE '%\_%' OR pairs_stand(p_tenant));
 $$;
 
 CREATE FUNCTION step_differences(p_tenant text) RETURNS SETOF difference LANGUAGE plpgsql STABLE AS $$

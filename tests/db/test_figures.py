@@ -287,8 +287,29 @@ def test_excluded_with_reason(m):
     assert found["whistle"] == (0, 4), "rejected never counts"
 
 
+NAMES = ("areas", "organisations", "categories", "levels")
+XF = ["XF", "XF-01", "XF-02"]
+FILTERS = [
+    {}, {"areas": ["XF-01"]}, {"areas": ["ST", *XF, "CA"]}, {"organisations": ["city"]}, {"categories": ["litter", "advice"]},
+    {"levels": ["ordinary"]}, {"areas": ["XF-01"], "categories": ["litter"]}, {"areas": XF, "categories": ["litter", "advice"]},
+    {"areas": ["ST", *XF, "CA"], "organisations": ["city", "water"]}, {"areas": ["ST", *XF, "CA", "CA-01"], "categories": ["litter"]},
+    {"areas": [*XF, "CA-01"], "categories": ["litter", "advice"], "levels": ["ordinary"]}, {"areas": XF, "organisations": ["city"]},
+    {"organisations": ["city", "water"], "categories": ["litter"]},
+    {"areas": XF, "organisations": ["city", "water"], "categories": ["litter"]},
+]  # fmt: skip
+FILTER = "ROW(%s::date, %s::date, %s::text[], %s::text[], %s::text[], %s::text[])::figure_filter"
+
+
+def steps_differ(m, f: dict, period) -> bool:
+    """Whether the sums say something else than the rows."""
+    values = (m.tenant, *period, *(f.get(name) for name in NAMES))
+    by_rows = m.all(f"SELECT * FROM steps_by_rows(%s, {FILTER})", *values)
+    by_sums = m.all(f"SELECT step, sum(n) AS n, sum(ms) AS ms FROM steps_summed(%s, {FILTER}) GROUP BY 1 HAVING sum(n) > 0", *values)
+    return plain(by_rows) != plain(by_sums)
+
+
 def test_roll_ups_equal_the_rows_for_every_filter(m):
-    """What one filter reads from sums, a recomputation finds in the rows; and periods of all shapes fit together."""
+    """What filters read from sums, a recomputation finds in the rows; and periods of all shapes fit together."""
     rated(m)
     case = whistled(m, "city", "water")
     worked(m, "city", m.tickets(case)[0])
@@ -299,21 +320,49 @@ def test_roll_ups_equal_the_rows_for_every_filter(m):
     m.tick(days=9)
     m.count()
     first = m.clock.now.date() - timedelta(days=55)
-    names = ("areas", "organisations", "categories", "levels")
-    filters = [{}, {"areas": ["XF-01"]}, {"areas": ["ST", "XF", "CA", "XF-01", "XF-02"]}, {"organisations": ["city"]},
-               {"categories": ["litter", "advice"]}, {"levels": ["ordinary"]}, {"areas": ["XF-01"], "categories": ["litter"]},
-               {"areas": ["ST", "XF", "CA", "XF-01", "XF-02"], "organisations": ["city", "water"]}]
-    for f in filters:
+    assert m.one("SELECT pairs_stand(%s) AS yes", m.tenant)["yes"]
+    for f in FILTERS:
         for start, length in ((0, 1), (0, 44), (3, 46), (0, 120), (9, 31), (20, 400)):
             period = (first + timedelta(days=start), first + timedelta(days=start + length))
-            row = "ROW(%s::date, %s::date, %s::text[], %s::text[], %s::text[], %s::text[])::figure_filter"
-            values = (*period, *(f.get(name) for name in names))
-            by_rows = m.all(f"SELECT * FROM steps_by_rows(%s, {row})", m.tenant, *values)
-            by_sums = m.all(f"SELECT step, sum(n) AS n, sum(ms) AS ms FROM steps_summed(%s, {row}) GROUP BY 1 HAVING sum(n) > 0",
-                            m.tenant, *values)
-            assert plain(by_rows) == plain(by_sums), (f, period)
-            sums = m.one(f"SELECT figures_summed(%s, {row}) AS s", m.tenant, *values)["s"]
+            assert not steps_differ(m, f, period), (f, period)
+            sums = m.one(f"SELECT figures_summed(%s, {FILTER}) AS s", m.tenant, *period, *(f.get(name) for name in NAMES))["s"]
             assert {name: n or 0 for name, n in sums.items()} == by_hand(m, f, period), (f, period)
+
+
+def pair_of(m, key: str) -> int:
+    row = m.one("SELECT sum(n) AS n FROM figure_steps s, unnest(s.counts) AS n WHERE s.tenant = %s AND s.cut = 'community_category' "
+                "AND s.key = %s AND s.grain = 'year'", m.tenant, key)
+    return row["n"] or 0
+
+
+def test_pairs_follow_an_area_to_its_new_community(m):
+    rated(m)
+    m.count()
+    before = pair_of(m, "XF/litter")
+    assert before > 0 and pair_of(m, "CA/litter") == 0
+    m.cursor.execute("UPDATE areas SET parent_code = 'CA', path = '{ST,CA,XF-01}', community_code = 'CA' WHERE tenant = %s AND code = 'XF-01'",
+                     (m.tenant,))
+    year = (m.clock.now.date() - timedelta(days=400), m.clock.now.date() + timedelta(days=400))
+    moved = {"areas": ["CA", "CA-01", "XF-01"], "categories": ["litter"]}
+    assert not steps_differ(m, moved, year), "before the job has followed"
+    m.create(at="CA-01")
+    m.count()
+    assert (pair_of(m, "XF/litter"), pair_of(m, "CA/litter")) == (0, before)
+    assert not steps_differ(m, moved, year)
+    assert m.miscounted() == []
+
+
+def test_pairs_that_a_release_without_them_left_behind_are_not_read(m):
+    rated(m)
+    m.count()
+    m.cursor.execute("DELETE FROM figure_steps WHERE tenant = %s AND cut LIKE '%%\\_%%'", (m.tenant,))
+    m.cursor.execute("UPDATE figure_positions SET position = position + 1 WHERE tenant = %s", (m.tenant,))
+    year = (m.clock.now.date() - timedelta(days=400), m.clock.now.date() + timedelta(days=400))
+    narrow = {"organisations": ["city"], "categories": ["litter"]}
+    assert not steps_differ(m, narrow, year)
+    assert m.miscounted() == []
+    m.one("SELECT stats_rebuild(%s) AS n", m.tenant)
+    assert m.one("SELECT pairs_stand(%s) AS yes", m.tenant)["yes"] and not steps_differ(m, narrow, year)
 
 
 def by_hand(m, f: dict, period) -> dict:

@@ -121,7 +121,8 @@ static void judged(struct db_call *call)
     }
     tenant = text_of(request, call->result, "tenant");
     code = text_of(request, call->result, "refusal");
-    if (key && part_key(request->arena, key, &client, &secret) && !secret_is_among(secret, call->result))
+    /* Of a street that is none no key is right, and none is wrong. */
+    if (!code && key && part_key(request->arena, key, &client, &secret) && !secret_is_among(secret, call->result))
         code = failed(request, client);
     if (!code && client && !rates_take(worker->client_rates, tenant ? tenant : "", client, worker->now_ms))
         code = "rate_limited";

@@ -222,7 +222,7 @@ int jobs_start(const struct jobs_settings *settings, struct jobs **ret_jobs)
     jobs->feed.session.bell_fd = jobs->clock.session.bell_fd = -1;
     r = uuid_new(jobs->holder);
     if (r == 0)
-        r = job_init(&jobs->feed, jobs, "drain", "whistled feed");
+        r = job_init(&jobs->feed, jobs, "feed", "whistled feed");
     if (r == 0)
         r = job_init(&jobs->clock, jobs, "clock", "whistled clock");
     jobs->feed.session.channel = "whistled_feed";

@@ -395,7 +395,7 @@ static int set_up(struct webhooks *webhooks)
         r = uuid_new(webhooks->holder);
     if (r)
         return r;
-    webhooks->lease = (struct lease){.name = "webhooks", .holder = webhooks->holder};
+    webhooks->lease = (struct lease){.name = "messages", .holder = webhooks->holder};
     webhooks->session.url = settings->url;
     webhooks->session.search_path = settings->search_path;
     webhooks->session.zone = settings->zone;

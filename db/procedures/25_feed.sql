@@ -266,7 +266,7 @@ DECLARE
     v_tenant text;
     v_done integer := 0;
 BEGIN
-    IF NOT lease_holds('drain', p_holder, p_epoch) THEN
+    IF NOT lease_holds('feed', p_holder, p_epoch) THEN
         RETURN NULL;
     END IF;
     FOR v_tenant IN SELECT * FROM outbox_tenants(p_all) LOOP

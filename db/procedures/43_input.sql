@@ -52,6 +52,7 @@ RETURN CASE p_question ->> 'type'
     WHEN 'number' THEN jsonb_typeof(p_answer) = 'number'
     WHEN 'integer' THEN jsonb_typeof(p_answer) = 'number' AND (p_answer #>> '{}')::numeric % 1 = 0
     WHEN 'date' THEN jsonb_typeof(p_answer) = 'string' AND p_answer #>> '{}' ~ '^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$'
+        AND jsonb_path_exists(p_answer, '$.datetime("YYYY-MM-DD")', silent => true)
     WHEN 'choice' THEN jsonb_typeof(p_answer) = 'string' AND question_codes(p_question) @> p_answer
     WHEN 'choices' THEN jsonb_typeof(p_answer) = 'array' AND question_codes(p_question) @> p_answer
     ELSE jsonb_typeof(p_answer) = 'string' AND length(p_answer #>> '{}') <= 1000 END;

@@ -113,7 +113,7 @@ DECLARE
     v_tenant text;
     v_read integer := 0;
 BEGIN
-    IF NOT lease_holds('webhooks', p_holder, p_epoch) THEN
+    IF NOT lease_holds('messages', p_holder, p_epoch) THEN
         RETURN NULL;
     END IF;
     FOR v_tenant IN
@@ -157,7 +157,7 @@ RETURNS SETOF webhook_due LANGUAGE plpgsql AS $$
 DECLARE
     v_now timestamptz := clock_timestamp();
 BEGIN
-    IF NOT lease_holds('webhooks', p_holder, p_epoch) THEN
+    IF NOT lease_holds('messages', p_holder, p_epoch) THEN
         RETURN;
     END IF;
     RETURN QUERY
@@ -343,7 +343,7 @@ DECLARE
     v_reason text;
     v_disabled text := '';
 BEGIN
-    IF NOT lease_holds('webhooks', p_holder, p_epoch) THEN
+    IF NOT lease_holds('messages', p_holder, p_epoch) THEN
         RETURN NULL;
     END IF;
     -- In the order in which webhook_tenant_read locks.

@@ -64,7 +64,7 @@ DECLARE
     v_tenant text;
     v_count integer := 0;
 BEGIN
-    IF NOT lease_holds('webhooks', p_holder, p_epoch) THEN
+    IF NOT lease_holds('messages', p_holder, p_epoch) THEN
         RETURN NULL;
     END IF;
     FOR v_tenant IN SELECT DISTINCT x.tenant FROM webhook_tickets x ORDER BY 1 LOOP
@@ -121,7 +121,7 @@ DECLARE
     v_old timestamptz := clock_timestamp() - interval '14 days';
     v_swept integer;
 BEGIN
-    IF NOT lease_holds('webhooks', p_holder, p_epoch) THEN
+    IF NOT lease_holds('messages', p_holder, p_epoch) THEN
         RETURN NULL;
     END IF;
     PERFORM webhook_backlogs_ended();
@@ -156,5 +156,5 @@ CREATE FUNCTION webhook_lease_end(p_holder text, p_epoch bigint) RETURNS void LA
 DECLARE
     v_now timestamptz := clock_timestamp();
 BEGIN
-    UPDATE job_leases l SET until = v_now WHERE l.name = 'webhooks' AND l.holder = p_holder AND l.epoch = p_epoch;
+    UPDATE job_leases l SET until = v_now WHERE l.name = 'messages' AND l.holder = p_holder AND l.epoch = p_epoch;
 END $$;

@@ -48,12 +48,15 @@ END $$;
 
 -- What the world may read. Whoever reported something confidential, of a kind that concerns people rather than places, or
 -- that somebody watches, reads nothing of it here; nor does who reported it by another channel find their words here.
+-- What went up in another without being accepted has no first contact.
 CREATE FUNCTION open311_public(c cases, k categories) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (k).open311 <> 'none' AND NOT ((k).open311 = 'batch' AND (c).state IN ('received', 'rejected', 'voided'))
+RETURN (k).open311 <> 'none' AND NOT ((k).open311 = 'batch' AND ((c).state IN ('received', 'rejected', 'voided')
+        OR (c).state = 'merged' AND (c).first_contact IS NULL))
     AND (c).kind <> 'dispute' AND NOT (c).tags && '{petition,accident,police_case}' AND NOT (c).reporter_private
     AND ((c).point IS NOT NULL OR (c).address IS NOT NULL);
 
--- Cases that everybody or this client sees. The planner takes it into the statement that asks, whose filters go first.
+-- Cases that everybody or this client sees. What went up in one takes its watchers along. The planner takes it into the
+-- statement that asks, whose filters go first.
 CREATE FUNCTION open311_cases(p_tenant text, p_client uuid) RETURNS TABLE (c cases, k categories, own boolean)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT c, k, c.created_by = p_client IS TRUE
@@ -62,7 +65,11 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         AND NOT EXISTS (
             SELECT FROM case_reporters r WHERE r.tenant = p_tenant AND r.case_id = c.id AND r.private)
         AND NOT EXISTS (
-            SELECT FROM early_warning_cases e WHERE e.tenant = p_tenant AND e.case_id = c.id AND e.unlinked_at IS NULL))
+            SELECT FROM early_warning_cases e WHERE e.tenant = p_tenant AND e.case_id = c.id AND e.unlinked_at IS NULL)
+        AND NOT EXISTS (
+            SELECT FROM cases m
+            JOIN early_warning_cases e ON e.tenant = p_tenant AND e.case_id = m.id AND e.unlinked_at IS NULL
+            WHERE m.tenant = p_tenant AND m.merged_into = c.id))
 $$;
 COMMENT ON FUNCTION open311_cases(text, uuid) IS 'What Open311 shows, and whether the client reported it';
 
@@ -184,8 +191,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION open311_attributes(jsonb, text) IS 'A category''s own questions as GeoReport v2 has them';
 
+-- A datetime is of the day that it is here.
+CREATE FUNCTION open311_day(p_text text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN p_text::timestamptz::date;
+EXCEPTION WHEN data_exception THEN
+    RETURN p_text;
+END $$;
+
 -- A text of a form as the question wants it; what does not fit stays a text, and answers_known refuses it.
-CREATE FUNCTION open311_answer(p_question jsonb, p_value jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION open311_answer(p_question jsonb, p_value jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_text text := p_value #>> '{}';
 BEGIN
@@ -197,11 +212,11 @@ BEGIN
     RETURN CASE
         WHEN p_question ->> 'type' IN ('number', 'integer') AND v_text ~ '^-?[0-9]{1,15}(\.[0-9]{1,15})?$' THEN to_jsonb(v_text::numeric)
         WHEN p_question ->> 'type' = 'boolean' AND v_text IN ('true', 'false') THEN to_jsonb(v_text::boolean)
-        WHEN p_question ->> 'type' = 'date' AND v_text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]|$)' THEN to_jsonb(left(v_text, 10))
+        WHEN p_question ->> 'type' = 'date' AND v_text ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]' THEN to_jsonb(open311_day(v_text))
         ELSE p_value END;
 END $$;
 
-CREATE FUNCTION open311_answers(p_questions jsonb, p_attributes jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION open311_answers(p_questions jsonb, p_attributes jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
         SELECT coalesce(jsonb_object_agg(a.key, open311_answer(coalesce(q.value, '{}'), a.value)), '{}')

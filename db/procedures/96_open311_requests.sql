@@ -1,4 +1,4 @@
--- Open311 GeoReport v2: reading requests and what became of them, and reporting.
+-- Open311 GeoReport v2: reading requests and what became of them.
 
 CREATE TYPE open311_request AS (
     _code text, _pointer text,
@@ -49,12 +49,20 @@ BEGIN
         coalesce(p_to, least(p_now, p_from + c_most), p_now), NULL)::open311_span;
 END $$;
 
--- `a,b` and a repeated parameter are the same.
+-- `a,b` and a repeated parameter are the same. NULL: no word in it.
 CREATE FUNCTION open311_words(p_texts text[]) RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
-    RETURN CASE WHEN p_texts IS NOT NULL THEN ARRAY(
-        SELECT DISTINCT trim(w.word) FROM unnest(p_texts) AS t (text)
-        CROSS JOIN LATERAL unnest(string_to_array(t.text, ',')) AS w (word) WHERE trim(w.word) <> '') END;
+    RETURN (
+        SELECT array_agg(DISTINCT trim(w.word)) FROM unnest(p_texts) AS t (text)
+        CROSS JOIN LATERAL unnest(string_to_array(t.text, ',')) AS w (word) WHERE trim(w.word) <> '');
+END $$;
+
+-- The latest step that everybody sees; of what is over, its end.
+CREATE FUNCTION open311_updated(c cases) RETURNS timestamptz LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN CASE WHEN open311_status(c.state) = 'closed' THEN c.state_at ELSE coalesce((
+        SELECT max(e.at) FROM case_events e
+        WHERE e.tenant = c.tenant AND e.case_id = c.id AND e.visibility = 'public' AND e.ticket_id IS NULL), c.received_at) END;
 END $$;
 
 -- What a page shows: found by little of each row, told from all of it.
@@ -68,8 +76,7 @@ RETURNS SETOF open311_request LANGUAGE sql STABLE AS $$
         CASE WHEN e.said IS NOT NULL THEN open311_masked(e.said, p_tenant, c.id) END,
         open311_category_name(k, p_lang), k.code,
         CASE WHEN o.described AND (f.own OR k.open311_description) THEN open311_said_by_reporter(c, o, f.own) END,
-        coalesce(g.name, t.name), NULL::text, c.received_at,
-        CASE WHEN open311_status(c.state) = 'closed' THEN c.state_at ELSE coalesce(e.last_at, c.received_at) END,
+        coalesce(g.name, t.name), NULL::text, c.received_at, open311_updated(c),
         c.resolve_due_at, CASE WHEN f.own THEN c.address ELSE open311_address(c.address) END, o.address_id::text, NULL::text,
         ST_Y(c.point), ST_X(c.point), CASE WHEN f.own THEN o.media_urls[1] END,
         CASE WHEN p_extended THEN open311_detailed_status(c.state) END
@@ -79,11 +86,9 @@ RETURNS SETOF open311_request LANGUAGE sql STABLE AS $$
     JOIN categories k ON k.tenant = p_tenant AND k.code = c.category
     LEFT JOIN open311_requests o ON o.tenant = p_tenant AND o.case_id = f.id
     LEFT JOIN organisations g ON g.tenant = p_tenant AND g.code = c.lead_org
-    CROSS JOIN LATERAL (
-        SELECT max(x.at) AS last_at,
-            (array_agg(open311_said(x) ORDER BY x.seq DESC) FILTER (WHERE open311_said(x) IS NOT NULL))[1] AS said
-        FROM case_events x
-        WHERE x.tenant = p_tenant AND x.case_id = f.id AND x.visibility = 'public' AND x.ticket_id IS NULL) AS e
+    LEFT JOIN LATERAL (
+        SELECT open311_said(x) AS said FROM case_events x
+        WHERE x.tenant = p_tenant AND x.case_id = f.id AND open311_said(x) IS NOT NULL ORDER BY x.seq DESC LIMIT 1) AS e ON true
     ORDER BY f.at DESC, f.id DESC
 $$;
 COMMENT ON FUNCTION open311_told(text, open311_found[], text, boolean) IS 'Cases as GeoReport v2 tells them';
@@ -97,10 +102,10 @@ BEGIN
         ORDER BY (s.c).received_at DESC, (s.c).id DESC LIMIT 1000), p_lang, p_extended) AS v;
 END $$;
 
--- Newest first; page after page as far as the 10,000th.
+-- Newest first; page after page as far as the 10,000th. No public step is later than updated_at, which costs nothing to ask.
 CREATE FUNCTION open311_list(p_tenant text, p_actor text, p_numbers text[], p_codes text[], p_status text[],
-    p_from timestamptz, p_to timestamptz, p_page integer, p_page_size integer, p_lang text, p_extended boolean,
-    p_now timestamptz)
+    p_from timestamptz, p_to timestamptz, p_after timestamptz, p_before timestamptz, p_page integer, p_page_size integer,
+    p_lang text, p_extended boolean, p_now timestamptz)
 RETURNS SETOF open311_request LANGUAGE plpgsql STABLE AS $$
 DECLARE
     c_deepest CONSTANT integer := 10000;
@@ -110,11 +115,14 @@ DECLARE
     v_status text[] := open311_words(p_status);
     v_span open311_span := open311_span(p_from, p_to, coalesce(p_now, clock_timestamp()));
 BEGIN
-    IF v_numbers <> '{}' THEN
+    IF v_numbers IS NOT NULL THEN
         RETURN QUERY SELECT * FROM open311_by_number(p_tenant, v_person, v_numbers, p_lang, p_extended);
         RETURN;
     ELSIF v_span.pointer IS NOT NULL THEN
         RETURN NEXT open311_refused('out_of_range', v_span.pointer);
+        RETURN;
+    ELSIF p_after > p_before THEN
+        RETURN NEXT open311_refused('out_of_range', 'query.updated_before');
         RETURN;
     ELSIF p_page * p_page_size > c_deepest THEN
         RETURN NEXT open311_refused('out_of_range', 'query.page');
@@ -125,10 +133,12 @@ BEGIN
         WHERE (s.c).received_at BETWEEN v_span.began AND v_span.ended
             AND (v_codes IS NULL OR (s.c).category = ANY (v_codes))
             AND (v_status IS NULL OR open311_status((s.c).state) = ANY (v_status))
+            AND (p_after IS NULL OR (s.c).updated_at >= p_after AND open311_updated(s.c) >= p_after)
+            AND (p_before IS NULL OR open311_updated(s.c) <= p_before)
         ORDER BY (s.c).received_at DESC, (s.c).id DESC LIMIT p_page_size OFFSET (p_page - 1) * p_page_size),
         p_lang, p_extended) AS v;
 END $$;
-SELECT delegate('open311_list(text, text, text[], text[], text[], timestamptz, timestamptz, integer, integer, text, boolean, timestamptz)');
+SELECT delegate('open311_list(text, text, text[], text[], text[], timestamptz, timestamptz, timestamptz, timestamptz, integer, integer, text, boolean, timestamptz)');
 
 CREATE FUNCTION open311_get(p_tenant text, p_actor text, p_number text, p_lang text, p_extended boolean)
 RETURNS SETOF open311_request LANGUAGE plpgsql STABLE AS $$

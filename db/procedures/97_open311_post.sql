@@ -200,21 +200,22 @@ DECLARE
     v open311_update_posted;
     v_case_id uuid := open311_own_case(p_tenant, p_actor, b ->> 'service_request_id');
     v_case case_reply;
-    v_said text;
+    v_said text := open311_described(b ->> 'description', open311_media(b));
+    v_before text;
 BEGIN
     v.account_id := b ->> 'account_id';
     IF v_case_id IS NULL THEN
         RETURN ROW('not_found', '/service_request_id', NULL, NULL)::open311_update_posted;
     END IF;
-    SELECT e.id, e.note INTO v.update_id, v_said FROM open311_comments m
+    SELECT e.id, e.note INTO v.update_id, v_before FROM open311_comments m
     JOIN case_events e ON e.tenant = m.tenant AND e.id = m.event_id AND e.case_id = m.case_id
     WHERE m.tenant = p_tenant AND m.case_id = v_case_id AND m.update_id = b ->> 'update_id';
     IF FOUND THEN
-        RETURN CASE WHEN v_said = b ->> 'description' THEN v
+        RETURN CASE WHEN v_before = v_said THEN v
             ELSE ROW('idempotency_key_reused', '/update_id', NULL, NULL)::open311_update_posted END;
     END IF;
     v_case := case_act(p_tenant, p_actor, p_roles, p_op_roles, NULL, NULL, 'comment', NULL, NULL, NULL, p_now, v_case_id,
-        jsonb_build_object('text', b ->> 'description', 'visibility', 'internal'));
+        jsonb_build_object('text', v_said, 'visibility', 'internal'));
     IF v_case._code IS NOT NULL THEN
         RETURN ROW(v_case._code, v_case._pointer, NULL, NULL)::open311_update_posted;
     END IF;

@@ -110,10 +110,14 @@ def test_attributes(app, street, db):
         assert case_of(street, db, one)["answers"] == {"depth": 1, "what": [value for _, value in several]}
     date = app.report("o-asked", **{"attribute[depth]": "1", "attribute[since]": "2027-02-28T00:00:00Z"})
     assert case_of(street, db, date)["answers"]["since"] == "2027-02-28"
+    # It is the street's day: there 2027-02-28 has begun.
+    date = app.report("o-asked", **{"attribute[depth]": "1", "attribute[since]": "2027-02-27T16:00:00.000Z"})
+    assert case_of(street, db, date)["answers"]["since"] == "2027-02-28"
 
 
 @pytest.mark.parametrize("code,value", [
-    ("depth", None), ("depth", "deep"), ("depth", ""), ("holes", "1.5"), ("hurt", "maybe"), ("since", "today"),
+    ("depth", None), ("depth", "deep"), ("depth", ""), ("holes", "1.5"), ("hurt", "maybe"), ("since", "today"), ("since", "2027-02-30"), ("since", "2027-02-28T25:00:00Z"), ("since", "2027-02-28 at noon"),
+    ("since", "2027-02-28T00:00:00+99:00"), ("since", "2027-02-28 00:00 Nowhere/City"),
     ("near", "x" * 1001), ("size", "m"), ("size", "Large"), ("nothing", "x"), ("what", "z"),
 ])  # fmt: skip
 def test_attributes_that_are_wrong(app, code, value):
@@ -238,6 +242,7 @@ def test_other_types(app, kind):
     charset = app.client.request("POST", f"/open311/v2/requests.{app.form}?api_key={app.key}", data=b"service_code=o-hole&lat=41.605&long=125.705",
                                  headers={"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"})
     assert charset.status == 200
+    assert kind != "application/json" or b"application/x-www-form-urlencoded" in reply.content, "what to send instead"
 
 
 def test_fields_twice(app):

@@ -1,7 +1,7 @@
 """What Open311 tells the world, and what never."""
 
 import pytest
-
+from support.open311 import PLACE
 
 SPAN = {"page_size": 1000}
 
@@ -122,6 +122,71 @@ def test_watched(reader, street, offered, db):
     assert not shown(reader, case["number"])
     street.leader.act("early-warnings", warning["id"], "unlink", case_id=case["id"])
     assert shown(reader, case["number"])
+    # What goes up in another is there what it was.
+    target, further = (street.report(street.dispatcher, category="o-hole", at="XF-01", source="phone") for _ in range(2))
+    street.leader.act("early-warnings", warning["id"], "link", case_id=case["id"])
+    assert shown(reader, target["number"])
+    street.dispatcher.case(case["id"], "merge", into=target["id"], reason="The same hole")
+    assert not shown(reader, target["number"])
+    street.dispatcher.case(target["id"], "merge", into=further["id"], reason="The same hole")
+    assert not shown(reader, further["number"]) and not shown(reader, case["number"])
+    street.leader.act("early-warnings", warning["id"], "unlink", case_id=case["id"])
+    assert shown(reader, further["number"])
+
+
+def unseen(street, app, db) -> dict[str, str]:
+    """Why nobody is to see it → its number. Each has gone some way, in public where the machine lets it."""
+    def reported(**more) -> dict:
+        return street.report(street.dispatcher, category="o-hole", at="XF-01", source="phone", **more)
+
+    def looked(ended=None) -> dict:
+        token = app.post("requests", PLACE | {"service_code": "o-looked", "description": "Unseen words"}).one["token"]
+        ((case, number),) = db.execute("SELECT c.id::text, c.number FROM open311_requests o JOIN cases c ON c.tenant = o.tenant "
+                                       "AND c.id = o.case_id WHERE o.token = %s", (token,)).fetchall()
+        if ended:
+            street.dispatcher.case(case, ended[0], **ended[1])
+        return {"id": case, "number": number}
+
+    found = {tag: reported(tags=[tag]) for tag in ("petition", "accident", "police_case")}
+    found |= {"dispute": reported(kind="dispute"), "private": reported(reporter={"name": "吕秀英", "phone": "13912345678", "private": True}),
+              "watched": reported(), "no category": street.report(street.dispatcher, category="litter", at="XF-01", source="phone"),
+              "no place": street.report(street.dispatcher, category="o-hole", source="phone", area="XF-01")}
+    warning = street.supervisor.post("/v1/early-warnings", {"kind": "collective_petition", "description": "People gather"})
+    street.leader.act("early-warnings", warning["id"], "link", case_id=found["watched"]["id"])
+    for one in found.values():
+        street.dispatcher.case(one["id"], "accept")
+        street.dispatcher.case(one["id"], "comment", text="Unseen words", visibility="public")
+    rejection = {"code": "not_ours", "basis": "The list", "reason": "Unseen words"}
+    found |= {"not looked at": looked(), "rejected": looked(("reject", rejection)),
+              "never accepted": looked(("merge", {"into": reported()["id"], "reason": "The same hole"})),
+              "voided": looked(("withdraw", {"reason": "Unseen words"}))}
+    return {why: one["number"] for why, one in found.items()}
+
+
+def test_no_way_leads_there(reader, new_app, street, offered, db, clock):
+    """By number, in every list and page, by every filter, and among the updates; for strangers with a key as well."""
+    clock.forward(days=100)
+    hidden = unseen(street, new_app("json"), db)
+    public = street.report(category="o-hole", at="XF-01")["number"]
+    stranger = new_app(reader.form)
+    for one in (reader, stranger):
+        for why, number in hidden.items():
+            assert one.get(f"requests/{number}").status == 404, why
+            assert one.get("servicerequestupdates", service_request_id=number).value == [], why
+        several = ",".join([*hidden.values(), public])
+        assert one.get("requests", service_request_id=several).ids == [public]
+        asked = [one.get("requests", extensions="true", **more) for more in (
+            {}, {"service_code": "o-hole,o-looked,litter"}, {"status": "open"}, {"status": "closed"}, {"status": "open,closed", "page_size": 1000},
+            {"updated_after": "2001-01-01T00:00:00Z"}, {"updated_before": "2099-01-01T00:00:00Z"})]
+        asked += [one.get("servicerequestupdates"), one.get("servicerequestupdates", service_request_id=several)]
+        for answer in asked:
+            assert answer.status == 200 and not set(answer.ids) & set(hidden.values())
+            assert "Unseen words" not in str(answer.value)
+        # Nor does a page have a gap where one of them would be.
+        whole, pages = one.get("requests").ids, []
+        while len(page := one.get("requests", page=len(pages) + 1, page_size=1).ids) == 1:
+            pages += page
+        assert pages == whole and public in whole
 
 
 def test_the_same_reply_whether_hidden_or_absent(reader, street, offered):

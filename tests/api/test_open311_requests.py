@@ -35,6 +35,7 @@ def test_one(app, reader, clock):
     # As the same place in the list.
     assert reader.get("requests", service_request_id=number).one == reader.seen(number)
     extended = reader.seen(number, extensions="true")
+    assert extended == reader.seen(number, extensions="True") == reader.seen(number, extensions="1")
     assert extended["extended_attributes"] == {"detailed_status": "RECEIVED"} and set(extended) == EVERYTHING | {"extended_attributes"}
 
 
@@ -56,7 +57,9 @@ def test_by_numbers(app, reader, clock):
                       start_date="2001-01-01T00:00:00Z", end_date="2009-01-01T00:00:00Z").ids == [first]
     assert reader.get("requests", service_request_id=f"{first},{first}").ids == [first]
     assert reader.get("requests", service_request_id="nothing,").ids == []
-    assert reader.get("requests", service_request_id=",").status == 200, "as good as none"
+    for one in ("requests", "servicerequestupdates"):
+        assert reader.get(one, service_request_id=",").value == reader.get(one).value, "as good as none"
+    assert reader.get("requests", service_code=" , ").ids == reader.get("requests").ids
 
 
 def test_by_service_and_status(app, reader, street, db, clock):
@@ -95,6 +98,35 @@ def test_by_dates(app, reader, clock):
     assert reader.get("requests", end_date=w3c(start + timedelta(minutes=1))).ids[0] == first, "only an end: the 90 days before it"
     assert reader.get("requests", start_date=w3c(start + timedelta(hours=2))).ids == [numbers[2]], "only a start: from there on"
     assert set(numbers) <= set(reader.get("requests").ids), "neither: the most recent 90 days"
+
+
+def test_by_the_last_step(app, reader, street, db, clock):
+    """updated_after and updated_before are about what updated_datetime says, and narrow what the other filters find."""
+    first, second = app.report(), app.report()
+    begun = clock.now
+    clock.forward(minutes=10)
+    street.dispatcher.case(case_id(db, first), "accept")
+    clock.forward(minutes=10)
+    street.dispatcher.case(case_id(db, second), "comment", text="Nobody outside hears of it", visibility="internal")
+    clock.forward(minutes=10)
+    street.dispatcher.case(case_id(db, first), "reject", code="not_ours", basis="The list of duties", reason="Elsewhere")
+    ended = clock.now
+    span = {"start_date": w3c(begun - timedelta(seconds=1)), "end_date": w3c(begun + timedelta(seconds=1))}
+
+    def found(**more) -> set:
+        return set(reader.get("requests", **span, **more).ids)
+
+    assert found(updated_after=w3c(begun + timedelta(minutes=1))) == {first}, "an internal word is no step"
+    assert found(updated_after=iso(ended)) == found(updated_after=iso(ended), updated_before=iso(ended)) == {first}, "its ends belong to it"
+    assert found(updated_after=w3c(ended + timedelta(seconds=1))) == set()
+    assert found(updated_before=w3c(ended - timedelta(seconds=1))) == found(updated_before=iso(begun)) == {second}
+    assert found(updated_before=w3c(ended), updated_after=iso(begun)) == {first, second}
+    assert found(updated_after=w3c(begun), status="open", service_code="o-hole") == {second}
+    assert all(iso(begun) <= one["updated_datetime"] for one in reader.get("requests", **span, updated_after=iso(begun)).value)
+    backwards = reader.get("requests", updated_after=w3c(ended), updated_before=w3c(begun))
+    assert backwards.status == 400 and backwards.said.startswith("updated_before: ")
+    for name in ("updated_after", "updated_before"):
+        assert reader.get("requests", **{name: "2027-01-01"}).said.startswith(name + ": ")
 
 
 def test_at_most_90_days(app, reader, clock):
@@ -157,7 +189,7 @@ def test_the_first_thousand(street, offered, db, clock):
                                             "AND attnum > 0 AND NOT attisdropped AND attgenerated = ''").fetchall()]
     copied = ", ".join({"id": "uuid7()", "number": "c.number || '-' || n", "serial": "c.serial + 1000000 + n",
                         "received_at": "c.received_at + n * interval '1 second'"}.get(name, f"c.{name}") for name in columns)
-    listed = "SELECT service_request_id FROM open311_list('street', NULL, NULL, NULL, NULL, %s, NULL, %s, 1000, 'en', false, %s)"
+    listed = "SELECT service_request_id FROM open311_list('street', NULL, NULL, NULL, NULL, %s, NULL, NULL, NULL, %s, 1000, 'en', false, %s)"
     with db.transaction(force_rollback=True):
         db.execute(f"INSERT INTO cases ({', '.join(columns)}) SELECT {copied} FROM cases c, generate_series(1, 1000) AS n "
                    "WHERE c.id = %s", (made["id"],))

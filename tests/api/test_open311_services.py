@@ -139,6 +139,11 @@ def test_which_street(service, contract, clock, reader, app, db):
     assert reader.get("services", jurisdiction_id="nowhere").status == 404
     assert reader.get("services", jurisdiction_id="elsewhere").status == 404, "it offers nothing"
     assert "jurisdiction_id" in reader.get("services", jurisdiction_id="nowhere").said
+    # It is not the key's fault, whichever there is.
+    for key in (app.key, app.key + "x"):
+        lost = App(app.client, app.form, key, "nowhere")
+        for refused in (lost.get("services"), lost.get("requests"), lost.get("tokens/x"), lost.post("requests", service_code="o-hole")):
+            assert refused.status == 404 and "jurisdiction_id" in refused.said
     alone = App(reader.client, reader.form, jurisdiction=None)
     assert alone.get("services").value == reader.get("services").value, "there is only one"
     # An empty field is as good as none.

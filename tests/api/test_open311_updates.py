@@ -164,6 +164,13 @@ def test_adding(app, new_app, street, db, clock):
     # Without an id of its own, each is a new one.
     plain = {"service_request_id": number, "description": "And again"}
     assert app.post("servicerequestupdates", plain).one["update_id"] != app.post("servicerequestupdates", plain).one["update_id"]
+    # A picture's address stands under what is said of it.
+    seen = plain | {"update_id": "79", "media_url": "https://p.example/1.jpg"}
+    shown = app.post("servicerequestupdates", seen)
+    assert app.post("servicerequestupdates", seen).one == shown.one
+    assert app.post("servicerequestupdates", seen | {"media_url": "https://p.example/2.jpg"}).status == 400
+    assert [e["note"] for e in street.dispatcher.get(f"/v1/cases/{case}/events", limit=100)["items"] if e["id"] == shown.one["update_id"]] == [
+        "And again\n\nhttps://p.example/1.jpg"]
     # Ids of two requests do not meet.
     other = app.report()
     assert app.post("servicerequestupdates", fields | {"service_request_id": other, "description": "There"}).status == 200
@@ -172,6 +179,7 @@ def test_adding(app, new_app, street, db, clock):
 @pytest.mark.parametrize("field,value,status", [
     ("service_request_id", None, 400), ("service_request_id", "ST20270101-999999", 404), ("description", None, 400),
     ("description", " ", 400), ("description", "x" * 2001, 400), ("updated_datetime", "today", 400), ("update_id", "x" * 101, 400),
+    ("media_url", "javascript:alert(1)", 400),
     ("api_key", None, 403), ("api_key", "x.y", 403),
 ])  # fmt: skip
 def test_adding_what_is_wrong(app, field, value, status):

@@ -4,7 +4,7 @@ import random
 
 import psycopg
 from support.postgres import Postgres, select_pause
-from support.pull import Race, build
+from support.pull import DEPARTMENTS, Race, build, check_feed, issue
 from support.service import Service
 
 
@@ -13,9 +13,10 @@ def test_pullers_race_while_instances_die(postgres: Postgres):
     services = [Service(postgres, "pull", workers=1), Service(postgres, "pull", workers=1)]
     assert services[0].run("migrate").returncode == 0
     build(postgres, "pull")
+    issue(postgres.url("whistled_owner", "pull"), before := 10)
     for service in services:
         service.start()
-    race, dice = Race(services, n_tickets=400, n_pullers=16), random.Random(3)
+    race, dice = Race(services, postgres.url("postgres", "pull"), meanwhile := 40), random.Random(3)
     try:
         for _ in range(4):
             reached = race.left
@@ -27,8 +28,9 @@ def test_pullers_race_while_instances_die(postgres: Postgres):
             victim.start()
     finally:
         race.end()
-    with psycopg.connect(postgres.url("postgres", "pull")) as connection:
-        print(race.check(connection))
+    with psycopg.connect(postgres.url("postgres", "pull"), autocommit=True) as connection:
+        print(race.check(connection, (before + meanwhile) * len(DEPARTMENTS)))
+        check_feed(connection)
     for service in services:
         assert service.stop() == 0
         text = service.log_text()

@@ -147,7 +147,7 @@ def test_one_sends_and_the_other_takes_over(own):
 
 
 def lease(own: Fleet):
-    return own.db.execute("SELECT holder, epoch FROM job_leases WHERE name = 'webhooks'").fetchone()
+    return own.db.execute("SELECT holder, epoch FROM job_leases WHERE name = 'messages'").fetchone()
 
 
 def sending(service: Service) -> bool:

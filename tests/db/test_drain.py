@@ -48,7 +48,7 @@ class Session:
         self.connection.execute(sql, values or None)
 
     def take(self, seconds: int = 60):
-        self.epoch = self.one("SELECT lease_take('drain', %s, %s)", self.holder, seconds)
+        self.epoch = self.one("SELECT lease_take('feed', %s, %s)", self.holder, seconds)
         return self.epoch
 
     def drain(self, limit: int = 1000, everything: bool = True):

@@ -1,11 +1,14 @@
 """`whistled migrate`: once, twice, at the same time, after an edit, beside other releases, without rights."""
 
+import re
 import subprocess
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from support.contract import ROOT
+from support.hooks import wait
 from support.service import BINARY, Service
 
 
@@ -83,6 +86,62 @@ def test_this_release_and_the_two_before_it_stay(database: Service):
         done = migrate(database)
         assert done.returncode == 0 and "api_old3" in done.stdout
         assert release_schemas(connection) == {own, "api_old1", "api_old2"}
+
+
+# As the releases before 0017 had it.
+EARLIER = """
+CREATE FUNCTION pg_temp.take(p_name text, p_holder text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_now timestamptz := clock_timestamp();
+    v_lease whistled.job_leases;
+BEGIN
+    INSERT INTO whistled.job_leases (name, holder, epoch, until) VALUES (p_name, p_holder, 1, v_now + interval '10 seconds')
+    ON CONFLICT (name) DO NOTHING;
+    SELECT * INTO v_lease FROM whistled.job_leases l WHERE l.name = p_name FOR UPDATE;
+    IF v_lease.holder <> p_holder AND v_lease.until >= v_now THEN
+        RETURN NULL;
+    ELSIF v_lease.holder <> p_holder OR v_lease.until < v_now THEN
+        v_lease.epoch := v_lease.epoch + 1;
+    END IF;
+    UPDATE whistled.job_leases l SET holder = p_holder, epoch = v_lease.epoch, until = v_now + interval '10 seconds'
+    WHERE l.name = p_name;
+    RETURN v_lease.epoch;
+END $$;
+CREATE FUNCTION pg_temp.holds(p_name text, p_holder text, p_epoch bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM whistled.job_leases l
+    WHERE l.name = p_name AND l.holder = p_holder AND l.epoch = p_epoch AND l.until > clock_timestamp() FOR SHARE;
+    RETURN FOUND;
+END $$;
+"""
+
+
+def test_an_instance_of_an_earlier_release_loses_its_jobs(database: Service):
+    """It would number what is no more in the outbox, and read from there what is in the feed."""
+    assert migrate(database).returncode == 0
+    (text,) = [path.read_text() for path in (ROOT / "db" / "migrations").glob("*_jobs_and_merges.sql")]
+    ends = re.search(r"^INSERT INTO job_leases[^;]*;", text, re.M)[0].replace("INTO job_leases", "INTO whistled.job_leases")
+    jobs = ("drain", "webhooks")
+    with owner(database) as connection:
+        def holds(name: str, epoch: int) -> bool:
+            return connection.execute("SELECT pg_temp.holds(%s, 'old', %s)", (name, epoch)).fetchone()[0]
+
+        def take(name: str, holder: str) -> int | None:
+            return connection.execute("SELECT pg_temp.take(%s, %s)", (name, holder)).fetchone()[0]
+
+        connection.execute(EARLIER)
+        connection.execute("DELETE FROM whistled.job_leases")  # it has not come yet
+        epochs = {name: take(name, "old") for name in jobs}
+        assert all(holds(name, epochs[name]) for name in jobs)
+        connection.execute(ends)
+        assert not any(holds(name, epochs[name]) for name in jobs)
+        assert {take(name, holder) for name in jobs for holder in ("old", "another")} == {None}
+        # This release has names of its own for them, and its instances leave the old ones alone.
+        database.start()
+        wait(lambda: {name for name, in connection.execute("SELECT name FROM whistled.job_leases WHERE until < 'infinity'")}
+             >= {"feed", "messages"}, "its own jobs")
+        assert database.stop() == 0
+        assert {take(name, "old") for name in jobs} == {None}
 
 
 def test_a_release_that_broke_off_is_made_again(database: Service):

@@ -13,7 +13,7 @@ class Queue:
         self.db = db
         self.person = db.execute("SELECT id FROM people WHERE tenant = 'street' AND subject = 'admin'").fetchone()[0]
         self.holder = "this test"
-        self.epoch = db.execute("SELECT lease_take('webhooks', %s, 60)", (self.holder,)).fetchone()[0]
+        self.epoch = db.execute("SELECT lease_take('messages', %s, 60)", (self.holder,)).fetchone()[0]
 
     def webhook(self, failures=0, active=True, paused=None, tenant="street") -> str:
         found = str(uuid.uuid4())

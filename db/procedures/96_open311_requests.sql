@@ -82,7 +82,7 @@ RETURNS SETOF open311_request LANGUAGE sql STABLE AS $$
     CROSS JOIN LATERAL (
         SELECT max(x.at) AS last_at,
             (array_agg(open311_said(x) ORDER BY x.seq DESC) FILTER (WHERE open311_said(x) IS NOT NULL))[1] AS said
-        FROM case_events x
+        FROM case_history x
         WHERE x.tenant = p_tenant AND x.case_id = f.id AND x.visibility = 'public' AND x.ticket_id IS NULL) AS e
     ORDER BY f.at DESC, f.id DESC
 $$;
@@ -168,7 +168,7 @@ BEGIN
         coalesce(open311_masked(n.said, p_tenant, n.case_id), ''), NULL::text
     FROM (
         SELECT e.id, e.case_id, e.seq, e.at, (s.c).number, open311_update_status(e) AS status, open311_said(e) AS said
-        FROM case_events e
+        FROM case_history e
         JOIN open311_cases(p_tenant, v_person) AS s ON (s.c).id = e.case_id
         WHERE e.tenant = p_tenant AND e.at BETWEEN v_span.began AND v_span.ended
             AND e.visibility = 'public' AND e.ticket_id IS NULL AND e.action <> 'create'

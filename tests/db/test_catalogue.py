@@ -7,7 +7,7 @@ import pytest
 from support.contract import ROOT
 
 # Without a tenant: what every node has a copy of, or what is the installation's own.
-COMMON = {"migrations", "releases", "dictionary_entries", "job_leases", "secrets", "tenants"}
+COMMON = {"migrations", "releases", "dictionary_entries", "job_leases", "secrets", "tenants", "history_parts"}
 
 
 def rows(db, sql, *values):
@@ -69,7 +69,7 @@ def test_the_services_role_owns_nothing(db, postgres):
         UNION ALL SELECT nspname FROM pg_namespace WHERE nspowner = 'whistled'::regrole""")
     assert not owned
     with psycopg.connect(postgres.url("whistled", "main"), autocommit=True) as service:
-        for forbidden in ("DELETE FROM whistled.case_events", "TRUNCATE whistled.cases",
+        for forbidden in ("DELETE FROM whistled.case_history", "TRUNCATE whistled.cases",
                           "CREATE TABLE whistled.x ()", "DROP TABLE whistled.cases",
                           "UPDATE whistled.migrations SET name = ''"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

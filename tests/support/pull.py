@@ -144,7 +144,7 @@ class Race:
     def check(self, connection) -> str:
         """Against the database; returns a line for who looks."""
         tickets = {str(row[0]) for row in connection.execute("SELECT id FROM whistled.tickets")}
-        signs = connection.execute("SELECT count(*), count(DISTINCT ticket_id) FROM whistled.case_events"
+        signs = connection.execute("SELECT count(*), count(DISTINCT ticket_id) FROM whistled.case_history"
                                    " WHERE action = 'sign'").fetchone()
         signed = [ticket for mine in self.signed for ticket in mine]
         assert len(signed) == len(set(signed)), "one ticket was handled twice"

@@ -8,7 +8,7 @@ import psycopg
 # A street has tens or hundreds of these, whatever happens in it. Every other table grows.
 BOUNDED = {
     "areas", "calendar_days", "categories", "client_secrets", "clients", "dictionary_entries", "feed_positions",
-    "figure_positions", "figure_progress", "grid_assignments", "job_leases", "migrations", "organisations", "places", "policies", "releases",
+    "figure_positions", "figure_progress", "grid_assignments", "history_parts", "job_leases", "migrations", "organisations", "places", "policies", "releases",
     "secrets", "tenant_entries", "tenants", "webhook_events", "webhook_progress", "webhook_secrets", "webhooks",
 }
 

@@ -49,14 +49,15 @@ CREATE FUNCTION history_month(p_at timestamptz, p_months integer) RETURNS timest
 RETURN (date_trunc('month', p_at AT TIME ZONE 'Asia/Shanghai') + make_interval(months => p_months)) AT TIME ZONE 'Asia/Shanghai';
 COMMENT ON FUNCTION history_month(timestamptz, integer) IS 'The beginning of this time''s month, or of one so many months after it';
 
--- A table becomes a partition, with what lies in the default partition meanwhile. ATTACH locks the default partition too:
--- taken first, so that nobody puts anything there behind our back. The check spares ATTACH reading the table under its locks.
+-- A table becomes a partition, with what lies in the default partition meanwhile. ATTACH locks the default partition too,
+-- which every plan that is kept for reading locks with the rest: taken before anything is moved out of it, so that nobody
+-- puts anything there behind our back, and after the table was read, which the check spares ATTACH.
 CREATE FUNCTION history_joined(p history_parts) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT within CHECK (case_id >= %L AND case_id < %L)', p.name, p.least, p.past);
     LOCK TABLE ONLY case_history_other IN ACCESS EXCLUSIVE MODE;
     EXECUTE format('WITH strayed AS (DELETE FROM case_history_other o WHERE o.case_id >= $1 AND o.case_id < $2 RETURNING o.*)
         INSERT INTO %I SELECT * FROM strayed', p.name) USING p.least, p.past;
-    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT within CHECK (case_id >= %L AND case_id < %L)', p.name, p.least, p.past);
     EXECUTE format('ALTER TABLE case_history ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', p.name, p.least, p.past);
     EXECUTE format('ALTER TABLE %I DROP CONSTRAINT within', p.name);
 END $$;
@@ -67,7 +68,7 @@ DECLARE
     v_part history_parts := ROW('case_history_' || to_char(p_begins AT TIME ZONE 'Asia/Shanghai', 'YYYYMM'), p_begins, v_ends,
         history_id(p_begins), history_id(v_ends), NULL);
 BEGIN
-    EXECUTE format('CREATE TABLE %I (LIKE case_history INCLUDING DEFAULTS)', v_part.name);
+    EXECUTE format('CREATE TABLE %I (LIKE case_history INCLUDING DEFAULTS INCLUDING INDEXES)', v_part.name);
     PERFORM history_joined(v_part);
     INSERT INTO history_parts SELECT v_part.*;
 END $$;
@@ -75,7 +76,7 @@ END $$;
 -- With the owner's rights, for the service's role may make no tables. Who cannot have the locks at once leaves it to the next
 -- call: until the month begins there are three months, and the default partition after that.
 CREATE FUNCTION history_ahead(p_now timestamptz DEFAULT NULL) RETURNS integer LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = whistled, pg_temp SET lock_timeout = '500ms' AS $$
+SECURITY DEFINER SET search_path = whistled, pg_temp SET lock_timeout = '200ms' AS $$
 DECLARE
     v_upto timestamptz := history_month(coalesce(p_now, clock_timestamp()), 4);
     v_next timestamptz;
@@ -143,11 +144,12 @@ END $$;
 COMMENT ON FUNCTION history_attach(text) IS 'Puts a detached partition back, with what has happened to its cases meanwhile. For the owner';
 
 -- The existing events are looked at and stay where they are; what is beyond the bound has an id that the service did not make.
--- Where there are none yet no earlier release is at work, and the months begin at once.
+-- Where no earlier release can be at work the months begin at once.
+LOCK TABLE case_events IN ACCESS EXCLUSIVE MODE;
 DO $do$
 DECLARE
     v_now timestamptz := clock_timestamp();
-    v_ends timestamptz := CASE WHEN EXISTS (SELECT FROM case_events) THEN history_month(v_now + interval '14 days', 1)
+    v_ends timestamptz := CASE WHEN EXISTS (SELECT FROM releases) THEN history_month(v_now + interval '14 days', 1)
         ELSE history_month(v_now, 0) END;
     v_part history_parts := ROW('case_events', '-infinity', v_ends, history_id('-infinity'), history_id(v_ends), NULL);
 BEGIN

@@ -43,8 +43,9 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- One statement, so that what is read and what is written are the same rows. An event that has its message already, should
--- positions ever be read twice, takes no place in its lane.
-CREATE FUNCTION webhook_messages_made(p_tenant text, p_after bigint, p_upto bigint) RETURNS integer LANGUAGE plpgsql AS $$
+-- positions ever be read twice, takes no place in its lane. Each is looked for by its key, as in stream_page.
+CREATE FUNCTION webhook_messages_made(p_tenant text, p_after bigint, p_upto bigint) RETURNS integer LANGUAGE plpgsql
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_now timestamptz := clock_timestamp();
     v_span id_span := feed_span(p_tenant, p_after, p_upto);

@@ -310,6 +310,7 @@ def test_detaching_waits_two_seconds_at_most(database, old):
 # From the release before it
 
 EARLIER = """
+INSERT INTO whistled.releases (checksum, version) VALUES ('earlier', '0');
 CREATE SCHEMA api_earlier;
 SET search_path = api_earlier, whistled, public;
 CREATE FUNCTION seen(p_case uuid) RETURNS bigint LANGUAGE sql STABLE
@@ -326,8 +327,8 @@ END $$;
 """
 
 
-def migrated_until(database: Database, number: int) -> None:
-    """As `whistled migrate` of an earlier release left the tables."""
+def migrated_before(database: Database, name: str) -> None:
+    """As `whistled migrate` of the release before it left the tables."""
     with database.open() as connection:
         connection.execute("""
             CREATE SCHEMA whistled;
@@ -336,7 +337,9 @@ def migrated_until(database: Database, number: int) -> None:
             CREATE TABLE whistled.releases (checksum text PRIMARY KEY, version text NOT NULL,
                 created_at timestamptz NOT NULL DEFAULT clock_timestamp(), used_at timestamptz NOT NULL DEFAULT clock_timestamp());
             SET search_path = whistled, public""")
-        for path in sorted((ROOT / "db" / "migrations").glob("*.sql"))[:number]:
+        for path in sorted((ROOT / "db" / "migrations").glob("*.sql")):
+            if path.stem.endswith(name):
+                break
             text = path.read_text()
             connection.execute(text)
             connection.execute("INSERT INTO migrations (number, name, sha256) VALUES (%s, %s, %s)",
@@ -346,7 +349,7 @@ def migrated_until(database: Database, number: int) -> None:
 
 def test_from_the_release_before_with_events_in_it(bare):
     """No row is written again, none is lost, and instances of the release before go on until the first month of its own."""
-    migrated_until(bare, 18)
+    migrated_before(bare, "_history")
     build_world(bare.postgres.url("whistled_owner", bare.name), "street")
     now, past, strange = id_at(NOW), id_at(month(-40)), str(uuid.UUID(int=2**128 - 1))
     with bare.open() as earlier, bare.open() as owner:

@@ -16,8 +16,8 @@ COMMENT ON FUNCTION webhook_pause(integer) IS 'The schedule of Standard Webhooks
 CREATE FUNCTION ticket_may_be_unseen(p_state text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN p_state IN ('issued', 'send_failed', 'return_requested', 'suspended');
 
--- Of these positions, whose cases have ids from p_least to p_most, which event goes to which webhook. A case's events go to an organisation that saw the case when they
--- happened and still sees it; an organisation that is retired hears of nothing.
+-- Of these positions, whose cases have ids from p_least to p_most, which event goes to which webhook. A case's events go to an
+-- organisation that saw the case when they happened and still sees it; an organisation that is retired hears of nothing.
 CREATE FUNCTION webhook_matches(p_tenant text, p_after bigint, p_upto bigint, p_least uuid, p_most uuid)
 RETURNS TABLE (webhook_id uuid, own boolean, "position" bigint, type text, e case_history, c cases, t tickets)
 LANGUAGE sql STABLE AS $$

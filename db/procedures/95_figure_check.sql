@@ -161,7 +161,8 @@ CREATE FUNCTION row_differences(p_tenant text) RETURNS SETOF difference LANGUAGE
         FROM (SELECT coalesce(f.ticket_id, t.ticket_id) AS id, coalesce(f.case_id, t.case_id) AS case_id, f AS stored, t AS computed
             FROM (SELECT * FROM run_figures x WHERE x.tenant = p_tenant) AS f
             FULL JOIN run_figures_of(p_tenant, NULL) AS t ON t.ticket_id = f.ticket_id AND t.run = f.run) AS n
-        WHERE n.stored IS DISTINCT FROM n.computed) AS d
+        WHERE n.stored IS DISTINCT FROM n.computed
+        OFFSET 0) AS d
     WHERE NOT EXISTS (SELECT FROM unnest(stats_waiting(p_tenant)) AS w (id) WHERE w.id = d.case_id)
         AND NOT history_is_away(d.case_id);
 $$;

@@ -1,5 +1,6 @@
 /* jobs.c — the background threads: one drains the outbox and hands on what others drained, one keeps the clocks,
- * counts the figures and sweeps. They have a connection each, so that a long sweep does not make anybody wait for news.
+ * counts the figures, sweeps, and makes months ahead. They have a connection each, so that a long sweep does not make
+ * anybody wait for news.
  */
 #include "jobs.h"
 
@@ -23,6 +24,7 @@ enum {
     CLOCK_MS = 1000,
     SWEEP_MS = 10 * 60 * 1000,
     SWEEP_MORE_MS = 1000, /* a part at a time */
+    HISTORY_MS = 60 * 60 * 1000,
     IDLE_MS = 60 * 1000,
 };
 
@@ -41,6 +43,7 @@ struct job {
     uint64_t rest_ms;         /* no drain before, whoever hints */
     uint64_t all_ms;          /* the next drain that looks at all ids */
     uint64_t sweep_ms;
+    uint64_t history_ms;
     pthread_t thread;
     bool started;
 };
@@ -150,6 +153,16 @@ static void sweep_turn(struct job *job, uint64_t now_ms)
     job->sweep_ms = now_ms + (n >= SWEEP_ROWS ? SWEEP_MORE_MS : SWEEP_MS);
 }
 
+/* The months of the history, ahead of time: once in a month there is one to make. */
+static void history_turn(struct job *job, uint64_t now_ms)
+{
+    if (now_ms < job->history_ms)
+        return;
+    if (lease_hold(&job->sweep_lease, &job->session, now_ms))
+        lease_run(&job->sweep_lease, &job->session, "SELECT history_kept($1, $2::bigint)", NULL);
+    job->history_ms = now_ms + HISTORY_MS;
+}
+
 static void clock_turn(struct job *job, uint64_t now_ms)
 {
     if (!lease_hold(&job->lease, &job->session, now_ms)) {
@@ -181,6 +194,7 @@ static void *clock_main(void *context)
                 lease_lost(&job->lease);
             clock_turn(job, now_ms);
             sweep_turn(job, now_ms);
+            history_turn(job, now_ms);
         }
         until_ms = job->session.pg != NULL ? job->due_ms : job->session.retry_at_ms;
         session_sleep(&job->session, until_ms);

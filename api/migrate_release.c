@@ -17,7 +17,7 @@ static const char *const table_grants[] = {
     "GRANT DELETE ON whistled.idempotency_keys, whistled.outbox, whistled.feed, whistled.feed_marks,"
     " whistled.rights_changes TO %I",
     "GRANT DELETE ON whistled.webhook_messages, whistled.webhook_attempts, whistled.webhook_tickets TO %I",
-    "REVOKE INSERT, UPDATE, DELETE ON whistled.migrations, whistled.releases FROM %I",
+    "REVOKE INSERT, UPDATE, DELETE ON whistled.migrations, whistled.releases, whistled.history_parts FROM %I",
 };
 
 /* The first name is the schema, the second the role. */

@@ -86,7 +86,7 @@ END $$;
 COMMENT ON FUNCTION request_in_sight(actor, requests, cases) IS 'Whether the request exists for this caller';
 
 -- p_organisation: of the event's ticket, if it has one; p_tickets: what tickets_in_sight says.
-CREATE FUNCTION event_in_sight(p_me actor, p_event case_events, p_organisation text, p_tickets text) RETURNS boolean
+CREATE FUNCTION event_in_sight(p_me actor, p_event case_history, p_organisation text, p_tickets text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE (p_event).visibility
         WHEN 'public' THEN true
@@ -95,7 +95,7 @@ RETURN CASE (p_event).visibility
     AND CASE WHEN (p_event).ticket_id IS NULL OR p_tickets = 'all' THEN true
         WHEN p_tickets = 'own' THEN p_organisation = (p_me).org
         ELSE false END;
-COMMENT ON FUNCTION event_in_sight(actor, case_events, text, text) IS 'Whether an event of a case in sight is shown';
+COMMENT ON FUNCTION event_in_sight(actor, case_history, text, text) IS 'Whether an event of a case in sight is shown';
 
 -- Reporters see what came of it, beside what they sent themselves; how it was planned and checked is the street's, and what
 -- others sent of the same matter theirs.

@@ -29,12 +29,12 @@ BEGIN
 END $$;
 
 -- Of a case of several reporters: what another of them said is not for this one.
-CREATE FUNCTION is_anothers_word(p_me actor, e case_events, p_several boolean) RETURNS boolean
+CREATE FUNCTION is_anothers_word(p_me actor, e case_history, p_several boolean) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN p_several AND NOT sees_staff(p_me) AND (e).person_id IS DISTINCT FROM (p_me).person_id
     AND ((e).role IN ('citizen', 'client') OR (e).action IN ('rate', 'object', 'withdraw', 'urge'));
 
-CREATE FUNCTION event_view(p_me actor, e case_events, p_sees_reporter boolean, p_tickets text, p_several boolean)
+CREATE FUNCTION event_view(p_me actor, e case_history, p_sees_reporter boolean, p_tickets text, p_several boolean)
 RETURNS event_item
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
@@ -77,7 +77,7 @@ BEGIN
     RETURN QUERY
     SELECT v.*
     FROM (
-        SELECT e FROM case_events e
+        SELECT e FROM case_history e
         LEFT JOIN tickets t ON t.tenant = e.tenant AND t.id = e.ticket_id
         WHERE e.tenant = p_case.tenant AND e.case_id = p_case.id AND (p_ticket IS NULL OR e.ticket_id = p_ticket)
             AND e.seq > coalesce(p_cursor::integer, 0) AND event_in_sight(p_me, e, t.organisation, v_tickets)
@@ -86,7 +86,7 @@ BEGIN
     IF p_count = 'exact' THEN
         v_total._item := false;
         v_total._total := (
-            SELECT count(*) FROM case_events e
+            SELECT count(*) FROM case_history e
             LEFT JOIN tickets t ON t.tenant = e.tenant AND t.id = e.ticket_id
             WHERE e.tenant = p_case.tenant AND e.case_id = p_case.id AND (p_ticket IS NULL OR e.ticket_id = p_ticket)
                 AND event_in_sight(p_me, e, t.organisation, v_tickets));

@@ -32,7 +32,7 @@ BEGIN
 END $$;
 
 -- What the history of the case or of the ticket would show.
-CREATE FUNCTION stream_shows(p_me actor, c cases, e case_events, t tickets) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION stream_shows(p_me actor, c cases, e case_history, t tickets) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (case_in_sight(p_me, c) OR ((e).ticket_id IS NOT NULL AND ticket_in_sight(p_me, t, c)))
     AND event_in_sight(p_me, e, (t).organisation, tickets_in_sight(p_me, c));
 
@@ -86,17 +86,19 @@ END $$;
 -- Looks at c_most places at a time: whoever sees little of a long feed must not keep others waiting. The last row says how
 -- far it looked (NULL: to the last that is shown), and whether there is more. One plan is made and kept: planning takes
 -- longer than a look at a feed where nothing is new. In the order of the feed, so that no event is looked at behind a page
--- that is full: sorting would show all of them first.
+-- that is full, and each event by its key: the planner would sort, which shows all of them first, and counts a look into each
+-- partition, where only one is made.
 CREATE FUNCTION stream_page(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_type text[], p_case uuid[], p_ticket uuid[], p_cursor text, p_limit integer)
 RETURNS SETOF stream_item LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_sort = off
-SET enable_bitmapscan = off SET enable_seqscan = off AS $$
+SET enable_bitmapscan = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     c_most CONSTANT integer := 2000;
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     v_place text[] := string_to_array(p_cursor, '|');
     v_after bigint := v_place[3];
     v_upto bigint;
+    v_span id_span;
     v_shown bigint;
     f feed_positions;
 BEGIN
@@ -116,12 +118,14 @@ BEGIN
     END IF;
     v_me := stream_me(v_me);
     v_upto := least(f.last_position, v_after + c_most);
+    v_span := feed_span(p_tenant, v_after, v_upto);
     RETURN QUERY
     SELECT NULL::text, true, feed_place(f.era, x.position), NULL::boolean, v.id, v.seq, v.case_id, v.ticket_id, v.request_id,
         v.action, v."from", v."to", v.round, v.at, v.actor__kind, v.actor__id, v.actor__name, v.role, v.visibility, v.note, v.data
     FROM feed x
     JOIN cases c ON c.tenant = x.tenant AND c.id = x.case_id
-    JOIN case_events e ON e.tenant = x.tenant AND e.case_id = x.case_id AND e.seq = x.event_seq
+    JOIN case_history e ON e.tenant = x.tenant AND e.case_id = x.case_id AND e.seq = x.event_seq
+        AND e.case_id BETWEEN v_span.least AND v_span.most
     LEFT JOIN tickets t ON t.tenant = x.tenant AND t.id = x.ticket_id
     CROSS JOIN LATERAL event_view(v_me, e, coalesce(sees_reporter(v_me, c), false), tickets_in_sight(v_me, c),
         cardinality(c.reporters) > 1) AS v

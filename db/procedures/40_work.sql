@@ -19,7 +19,7 @@ CREATE TYPE work AS (
     t tickets,
     r_old requests,
     r requests,
-    events case_events[],
+    events case_history[],
     touched boolean,          -- changed for its readers, though not in its own row
     next_at timestamptz,      -- earliest moment that the clocks of tickets and requests got by it
     sole boolean,             -- nobody else could have done it
@@ -131,7 +131,7 @@ CREATE FUNCTION happened(INOUT w work, p_action text, p_from text, p_to text, p_
     p_note text DEFAULT NULL, p_data jsonb DEFAULT '{}', p_request uuid DEFAULT NULL, p_ticket uuid DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
-    e case_events;
+    e case_history;
     c cases := w.c;
 BEGIN
     c.event_seq := c.event_seq + 1;

@@ -41,7 +41,7 @@ END $$;
 CREATE FUNCTION urged_lately(w work) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN EXISTS (
-        SELECT FROM case_events e
+        SELECT FROM case_history e
         WHERE e.tenant = (w.c).tenant AND e.case_id = (w.c).id AND e.action = 'urge'
             AND e.person_id = (w.me).person_id AND e.at > w.now - policy_minutes(w.policy, 'urge_minutes'));
 END $$;

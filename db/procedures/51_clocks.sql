@@ -278,11 +278,11 @@ CREATE FUNCTION plan_suspended(c cases) RETURNS interval LANGUAGE plpgsql STABLE
 BEGIN
     RETURN (
         SELECT coalesce(sum(e.at - (
-            SELECT max(s.at) FROM case_events s
+            SELECT max(s.at) FROM case_history s
             WHERE s.tenant = c.tenant AND s.case_id = c.id AND s.ticket_id IS NULL AND s.action = 'suspend' AND s.seq < e.seq)), '0')
-        FROM case_events e
+        FROM case_history e
         WHERE e.tenant = c.tenant AND e.case_id = c.id AND e.ticket_id IS NULL AND e.action = 'resume' AND e.seq > (
-            SELECT a.seq FROM case_events a
+            SELECT a.seq FROM case_history a
             WHERE a.tenant = c.tenant AND a.case_id = c.id AND a.request_id = c.plan_request AND a.action = 'approve'));
 END $$;
 

@@ -60,14 +60,14 @@ CREATE FUNCTION events_written(w work) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_area text := (w.c).area;
     v_orgs text[] := (w.c).organisations;
-    e case_events;
+    e case_history;
 BEGIN
     -- Whoever lost a ticket by this must hear of it too.
     IF NOT v_orgs @> (w.old).organisations THEN
         v_orgs := both_organisations(v_orgs, (w.old).organisations);
     END IF;
     FOREACH e IN ARRAY w.events LOOP
-        INSERT INTO case_events (tenant, case_id, seq, id, ticket_id, request_id, action, from_state, to_state, round, at,
+        INSERT INTO case_history (tenant, case_id, seq, id, ticket_id, request_id, action, from_state, to_state, round, at,
             person_id, role, organisation, visibility, note, data)
         VALUES (e.tenant, e.case_id, e.seq, e.id, e.ticket_id, e.request_id, e.action, e.from_state, e.to_state, e.round, e.at,
             e.person_id, e.role, e.organisation, e.visibility, e.note, e.data);

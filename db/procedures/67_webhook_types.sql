@@ -80,7 +80,7 @@ INSERT INTO webhook_types (machine, action, variant, type) VALUES
     ('ticket', 'expire', 'request', 'ticket.request_expired');
 
 -- Requests share some words with the machines; asking and deciding moves nothing by itself.
-CREATE FUNCTION webhook_variant(e case_events) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION webhook_variant(e case_history) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN (e).request_id IS NOT NULL AND (e).action IN ('request', 'approve', 'decline', 'withdraw', 'expire')
         AND (e).from_state = (e).to_state THEN 'request'
@@ -88,7 +88,7 @@ RETURN CASE
     ELSE '' END;
 
 -- What is restricted is told to nobody.
-CREATE FUNCTION webhook_type(e case_events) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION webhook_type(e case_history) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v_machine text := CASE WHEN e.ticket_id IS NULL THEN 'case' ELSE 'ticket' END;
 BEGIN
@@ -100,7 +100,7 @@ BEGIN
     RETURN (SELECT t.type FROM webhook_types t
         WHERE t.machine = v_machine AND t.action = e.action AND t.variant = webhook_variant(e));
 END $$;
-COMMENT ON FUNCTION webhook_type(case_events) IS 'Type of the message that tells of the event; NULL: there is none';
+COMMENT ON FUNCTION webhook_type(case_history) IS 'Type of the message that tells of the event; NULL: there is none';
 
 -- Types as a webhook may name them: a type, all of a machine, or all.
 CREATE FUNCTION webhook_names(p_type text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -126,7 +126,7 @@ BEGIN
         iso(t.finish_due_at) AS finish_due_at, '/v1/tickets/' || t.id AS href) AS x);
 END $$;
 
-CREATE FUNCTION webhook_body(p_type text, e case_events, c cases, t tickets) RETURNS text
+CREATE FUNCTION webhook_body(p_type text, e case_history, c cases, t tickets) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v_case json := webhook_case_json(c, CASE WHEN e.ticket_id IS NULL THEN e.to_state ELSE c.state END);
@@ -136,4 +136,4 @@ DECLARE
 BEGIN
     RETURN (SELECT row_to_json(x) FROM (SELECT p_type AS type, iso(e.at) AS "timestamp", v_data AS data) AS x)::text;
 END $$;
-COMMENT ON FUNCTION webhook_body(text, case_events, cases, tickets) IS 'The bytes that are sent';
+COMMENT ON FUNCTION webhook_body(text, case_history, cases, tickets) IS 'The bytes that are sent';

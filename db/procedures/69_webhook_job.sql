@@ -16,15 +16,16 @@ COMMENT ON FUNCTION webhook_pause(integer) IS 'The schedule of Standard Webhooks
 CREATE FUNCTION ticket_may_be_unseen(p_state text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN p_state IN ('issued', 'send_failed', 'return_requested', 'suspended');
 
--- Of these positions, which event goes to which webhook. A case's events go to an organisation that saw the case when they
--- happened and still sees it; an organisation that is retired hears of nothing.
-CREATE FUNCTION webhook_matches(p_tenant text, p_after bigint, p_upto bigint)
-RETURNS TABLE (webhook_id uuid, own boolean, "position" bigint, type text, e case_events, c cases, t tickets)
+-- Of these positions, whose cases have ids from p_least to p_most, which event goes to which webhook. A case's events go to an
+-- organisation that saw the case when they happened and still sees it; an organisation that is retired hears of nothing.
+CREATE FUNCTION webhook_matches(p_tenant text, p_after bigint, p_upto bigint, p_least uuid, p_most uuid)
+RETURNS TABLE (webhook_id uuid, own boolean, "position" bigint, type text, e case_history, c cases, t tickets)
 LANGUAGE sql STABLE AS $$
     WITH found AS MATERIALIZED (
         SELECT x.position, x.organisations, webhook_type(e) AS type, e, c, t
         FROM feed x
-        JOIN case_events e ON e.tenant = x.tenant AND e.case_id = x.case_id AND e.seq = x.event_seq
+        JOIN case_history e ON e.tenant = x.tenant AND e.case_id = x.case_id AND e.seq = x.event_seq
+            AND e.case_id BETWEEN p_least AND p_most
         JOIN cases c ON c.tenant = x.tenant AND c.id = x.case_id
         LEFT JOIN tickets t ON t.tenant = x.tenant AND t.id = x.ticket_id
         WHERE x.tenant = p_tenant AND x.position > p_after AND x.position <= p_upto
@@ -42,15 +43,17 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- One statement, so that what is read and what is written are the same rows. An event that has its message already, should
--- positions ever be read twice, takes no place in its lane.
-CREATE FUNCTION webhook_messages_made(p_tenant text, p_after bigint, p_upto bigint) RETURNS integer LANGUAGE plpgsql AS $$
+-- positions ever be read twice, takes no place in its lane. Each is looked for by its key, as in stream_page.
+CREATE FUNCTION webhook_messages_made(p_tenant text, p_after bigint, p_upto bigint) RETURNS integer LANGUAGE plpgsql
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_now timestamptz := clock_timestamp();
+    v_span id_span := feed_span(p_tenant, p_after, p_upto);
     v_made integer;
 BEGIN
     WITH matches AS MATERIALIZED (
         SELECT DISTINCT ON (x.webhook_id, (x.e).case_id, (x.e).seq) x.*
-        FROM webhook_matches(p_tenant, p_after, p_upto) AS x
+        FROM webhook_matches(p_tenant, p_after, p_upto, v_span.least, v_span.most) AS x
         WHERE NOT EXISTS (
             SELECT FROM webhook_messages m
             WHERE m.tenant = p_tenant AND m.webhook_id = x.webhook_id AND m.case_id = (x.e).case_id AND m.event_seq = (x.e).seq)

@@ -4,7 +4,7 @@
 CREATE FUNCTION worker_address(w work) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_last text := (
-        SELECT e.action FROM case_events e
+        SELECT e.action FROM case_history e
         WHERE e.tenant = (w.c).tenant AND e.case_id = (w.c).id AND e.action IN ('feedback', 'source_done', 'retake')
         ORDER BY e.seq DESC LIMIT 1);
 BEGIN
@@ -18,7 +18,7 @@ COMMENT ON FUNCTION worker_address(work) IS 'Kind and id of whose work it is or 
 CREATE FUNCTION whistler_address(w work) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN coalesce((
-        SELECT 'person:' || e.person_id FROM case_events e
+        SELECT 'person:' || e.person_id FROM case_history e
         WHERE e.tenant = (w.c).tenant AND e.case_id = (w.c).id AND e.action = 'whistle'
         ORDER BY e.seq DESC LIMIT 1), 'role:dispatcher');
 END $$;

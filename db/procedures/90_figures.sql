@@ -67,7 +67,7 @@ CREATE FUNCTION round_times_of(p_tenant text, p_cases uuid[]) RETURNS SETOF roun
             max(e.at) FILTER (WHERE e.action = 'reject') AS rejected, count(*) FILTER (WHERE e.action = 'callback') AS tries,
             bool_or(e.action = 'rework' OR e.action = 'check' AND e.to_state NOT IN ('evaluating', 'closed')) AS reworked,
             bool_or(e.action = 'issue') AS issued
-        FROM case_events e
+        FROM case_history e
         WHERE e.tenant = p_tenant AND (p_cases IS NULL OR e.case_id = ANY (p_cases))
             AND e.action IN ('create', 'accept', 'register', 'whistle', 'plan', 'source_done', 'feedback', 'check', 'check_sampled_out', 'rate',
                 'auto_close', 'callback', 'reject', 'rework', 'issue', 'object', 'reopen')
@@ -105,9 +105,9 @@ END $$;
 CREATE FUNCTION round_done(p_tenant text, p_case uuid, p_round integer) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
-        SELECT max(s.at) FROM case_events a
+        SELECT max(s.at) FROM case_history a
         CROSS JOIN LATERAL (
-            SELECT x.at FROM case_events x
+            SELECT x.at FROM case_history x
             WHERE x.tenant = p_tenant AND x.case_id = p_case AND x.ticket_id = a.ticket_id AND x.action = 'submit' AND x.seq < a.seq
             ORDER BY x.seq DESC LIMIT 1) AS s
         WHERE a.tenant = p_tenant AND a.case_id = p_case AND a.round = p_round AND a.action = 'approve' AND a.to_state = 'closed'
@@ -229,29 +229,30 @@ COMMENT ON FUNCTION round_figures_of(text, uuid[]) IS 'What the rounds of these 
 CREATE TYPE run_facts AS (run integer, began timestamptz, due timestamptz, submitted timestamptz, closed timestamptz);
 
 -- The n-th time that the ticket was opened again.
-CREATE FUNCTION ticket_opened(p_tenant text, p_ticket uuid, p_n integer) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION ticket_opened(t tickets, p_n integer) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN (SELECT e.at FROM case_events e WHERE e.tenant = p_tenant AND e.ticket_id = p_ticket AND e.action = 'reopen'
+    RETURN (SELECT e.at FROM case_history e
+        WHERE e.tenant = t.tenant AND e.case_id = t.case_id AND e.ticket_id = t.id AND e.action = 'reopen'
         ORDER BY e.seq OFFSET p_n - 1 LIMIT 1);
 END $$;
 
 CREATE FUNCTION earlier_run(t tickets, p_run integer) RETURNS run_facts LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v run_facts;
-    v_ended timestamptz := ticket_opened(t.tenant, t.id, p_run);
+    v_ended timestamptz := ticket_opened(t, p_run);
 BEGIN
     v.run := p_run;
-    v.began := CASE WHEN p_run > 1 THEN ticket_opened(t.tenant, t.id, p_run - 1) ELSE t.issued_at END;
+    v.began := CASE WHEN p_run > 1 THEN ticket_opened(t, p_run - 1) ELSE t.issued_at END;
     v.due := due_before(t.tenant, t.case_id, t.id, 'finish', 'reopen', v_ended, t.finish_due_at);
-    SELECT max(e.at) INTO v.closed FROM case_events e
-    WHERE e.tenant = t.tenant AND e.ticket_id = t.id AND e.action = 'approve' AND e.to_state = 'closed' AND e.at <= v_ended;
-    SELECT max(e.at) INTO v.submitted FROM case_events e
-    WHERE e.tenant = t.tenant AND e.ticket_id = t.id AND e.action = 'submit' AND e.at <= v.closed;
+    SELECT max(e.at) INTO v.closed FROM case_history e
+    WHERE e.tenant = t.tenant AND e.case_id = t.case_id AND e.ticket_id = t.id AND e.action = 'approve' AND e.to_state = 'closed' AND e.at <= v_ended;
+    SELECT max(e.at) INTO v.submitted FROM case_history e
+    WHERE e.tenant = t.tenant AND e.case_id = t.case_id AND e.ticket_id = t.id AND e.action = 'submit' AND e.at <= v.closed;
     RETURN v;
 END $$;
 
 CREATE FUNCTION present_run(t tickets) RETURNS run_facts LANGUAGE sql STABLE PARALLEL SAFE
-RETURN ROW((t).finish_run, CASE WHEN (t).finish_run = 1 THEN (t).issued_at ELSE ticket_opened((t).tenant, (t).id, (t).finish_run - 1) END,
+RETURN ROW((t).finish_run, CASE WHEN (t).finish_run = 1 THEN (t).issued_at ELSE ticket_opened(t, (t).finish_run - 1) END,
     CASE WHEN (t).state NOT IN ('returned', 'recalled', 'suspended') THEN (t).finish_due_at END, (t).submitted_at,
     CASE WHEN (t).state = 'closed' THEN (t).closed_at END)::run_facts;
 

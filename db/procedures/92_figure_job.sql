@@ -110,8 +110,10 @@ BEGIN
     PERFORM steps_moved(p_tenant, v_old, v_new);
 END $$;
 
+-- What a case counted for when its history was detached stays.
 CREATE FUNCTION cases_counted(p_tenant text, p_cases uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    p_cases := ARRAY(SELECT k.id FROM unnest(p_cases) AS k (id) WHERE NOT history_is_away(k.id));
     PERFORM rounds_counted(p_tenant, p_cases);
     PERFORM tickets_figured(p_tenant, p_cases);
 END $$;

@@ -123,7 +123,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- The operator's way back, as the owner: everything of one street counted anew. Readers see the old figures until it is done.
+-- The operator's way back, as the owner: everything of one street counted anew, but for cases whose history is detached.
+-- Readers see the old figures until it is done.
 CREATE FUNCTION stats_rebuild(p_tenant text) RETURNS bigint LANGUAGE plpgsql SET work_mem = '256MB' AS $$
 DECLARE
     v_upto bigint;
@@ -134,10 +135,10 @@ BEGIN
     v_upto := feed_last(p_tenant);
     DELETE FROM figure_sums f WHERE f.tenant = p_tenant;
     DELETE FROM figure_steps f WHERE f.tenant = p_tenant;
-    DELETE FROM round_figures f WHERE f.tenant = p_tenant;
-    DELETE FROM run_figures f WHERE f.tenant = p_tenant;
-    INSERT INTO round_figures SELECT * FROM round_figures_of(p_tenant, NULL);
-    INSERT INTO run_figures SELECT * FROM run_figures_of(p_tenant, NULL);
+    DELETE FROM round_figures f WHERE f.tenant = p_tenant AND NOT history_is_away(f.case_id);
+    DELETE FROM run_figures f WHERE f.tenant = p_tenant AND NOT history_is_away(f.case_id);
+    INSERT INTO round_figures SELECT * FROM round_figures_of(p_tenant, NULL) AS f WHERE NOT history_is_away(f.case_id);
+    INSERT INTO run_figures SELECT * FROM run_figures_of(p_tenant, NULL) AS f WHERE NOT history_is_away(f.case_id);
     INSERT INTO figure_sums SELECT * FROM figures_of_rows(p_tenant);
     DELETE FROM figure_communities m WHERE m.tenant = p_tenant;
     INSERT INTO figure_communities SELECT a.tenant, a.code, coalesce(a.community_code, '') FROM areas a WHERE a.tenant = p_tenant;
@@ -171,8 +172,10 @@ CREATE FUNCTION row_differences(p_tenant text) RETURNS SETOF difference LANGUAGE
         FROM (SELECT coalesce(f.ticket_id, t.ticket_id) AS id, coalesce(f.case_id, t.case_id) AS case_id, f AS stored, t AS computed
             FROM (SELECT * FROM run_figures x WHERE x.tenant = p_tenant) AS f
             FULL JOIN run_figures_of(p_tenant, NULL) AS t ON t.ticket_id = f.ticket_id AND t.run = f.run) AS n
-        WHERE n.stored IS DISTINCT FROM n.computed) AS d
-    WHERE NOT EXISTS (SELECT FROM unnest(stats_waiting(p_tenant)) AS w (id) WHERE w.id = d.case_id);
+        WHERE n.stored IS DISTINCT FROM n.computed
+        OFFSET 0) AS d
+    WHERE NOT EXISTS (SELECT FROM unnest(stats_waiting(p_tenant)) AS w (id) WHERE w.id = d.case_id)
+        AND NOT history_is_away(d.case_id);
 $$;
 
 -- What is stored less what is computed: what is left over differs. One pass over both, whatever their number.

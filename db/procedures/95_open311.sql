@@ -115,7 +115,7 @@ RETURN CASE p_state WHEN 'received' THEN 'RECEIVED' WHEN 'rejected' THEN 'REJECT
     WHEN 'merged' THEN 'ARCHIVED' WHEN 'voided' THEN 'ARCHIVED' ELSE 'IN_PROCESS' END;
 
 -- The extended states of servicerequestupdates, of the moment after an event.
-CREATE FUNCTION open311_update_status(e case_events) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION open311_update_status(e case_history) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (e).action IN ('reopen', 'object') THEN 'REOPEN'
     WHEN (e).action = 'retake' THEN 'INTERNAL_REFERRAL'
     ELSE CASE (e).to_state
@@ -133,10 +133,10 @@ RETURN CASE WHEN (e).action IN ('reopen', 'object') THEN 'REOPEN'
     END;
 
 -- What the street said to the reporter, not what a reporter said.
-CREATE FUNCTION open311_said(e case_events) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION open311_said(e case_history) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN (e).visibility = 'public' AND (e).ticket_id IS NULL AND (e).role NOT IN ('citizen', 'client')
     AND (e).action IN ('reject', 'source_done', 'feedback', 'comment') THEN nullif(trim((e).note), '') END;
-COMMENT ON FUNCTION open311_said(case_events) IS 'The public words of an event, before they are masked';
+COMMENT ON FUNCTION open311_said(case_history) IS 'The public words of an event, before they are masked';
 
 -- Labels
 

@@ -61,7 +61,7 @@ END $$;
 CREATE FUNCTION open311_updated(c cases) RETURNS timestamptz LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
     RETURN CASE WHEN open311_status(c.state) = 'closed' THEN c.state_at ELSE coalesce((
-        SELECT max(e.at) FROM case_events e
+        SELECT max(e.at) FROM case_history e
         WHERE e.tenant = c.tenant AND e.case_id = c.id AND e.visibility = 'public' AND e.ticket_id IS NULL), c.received_at) END;
 END $$;
 
@@ -87,7 +87,7 @@ RETURNS SETOF open311_request LANGUAGE sql STABLE AS $$
     LEFT JOIN open311_requests o ON o.tenant = p_tenant AND o.case_id = f.id
     LEFT JOIN organisations g ON g.tenant = p_tenant AND g.code = c.lead_org
     LEFT JOIN LATERAL (
-        SELECT open311_said(x) AS said FROM case_events x
+        SELECT open311_said(x) AS said FROM case_history x
         WHERE x.tenant = p_tenant AND x.case_id = f.id AND open311_said(x) IS NOT NULL ORDER BY x.seq DESC LIMIT 1) AS e ON true
     ORDER BY f.at DESC, f.id DESC
 $$;
@@ -178,7 +178,7 @@ BEGIN
         coalesce(open311_masked(n.said, p_tenant, n.case_id), ''), NULL::text
     FROM (
         SELECT e.id, e.case_id, e.seq, e.at, (s.c).number, open311_update_status(e) AS status, open311_said(e) AS said
-        FROM case_events e
+        FROM case_history e
         JOIN open311_cases(p_tenant, v_person) AS s ON (s.c).id = e.case_id
         WHERE e.tenant = p_tenant AND e.at BETWEEN v_span.began AND v_span.ended
             AND e.visibility = 'public' AND e.ticket_id IS NULL AND e.action <> 'create'

@@ -208,7 +208,7 @@ BEGIN
         RETURN ROW('not_found', '/service_request_id', NULL, NULL)::open311_update_posted;
     END IF;
     SELECT e.id, e.note INTO v.update_id, v_before FROM open311_comments m
-    JOIN case_events e ON e.tenant = m.tenant AND e.id = m.event_id AND e.case_id = m.case_id
+    JOIN case_history e ON e.tenant = m.tenant AND e.id = m.event_id AND e.case_id = m.case_id
     WHERE m.tenant = p_tenant AND m.case_id = v_case_id AND m.update_id = b ->> 'update_id';
     IF FOUND THEN
         RETURN CASE WHEN v_before = v_said THEN v
@@ -220,7 +220,7 @@ BEGIN
         RETURN ROW(v_case._code, v_case._pointer, NULL, NULL)::open311_update_posted;
     END IF;
     -- The row is locked: the latest is ours.
-    SELECT e.id INTO v.update_id FROM case_events e
+    SELECT e.id INTO v.update_id FROM case_history e
     WHERE e.tenant = p_tenant AND e.case_id = v_case_id AND e.action = 'comment' ORDER BY e.seq DESC LIMIT 1;
     INSERT INTO open311_comments (tenant, case_id, update_id, event_id)
     SELECT p_tenant, v_case_id, b ->> 'update_id', v.update_id WHERE b ->> 'update_id' IS NOT NULL;

@@ -95,7 +95,7 @@ def check_rows(url: str, promised: dict[str, str]) -> None:
         assert connection.execute("SELECT count(*) FROM cases").fetchone()[0] == len(promised)
         ids = sorted(promised.values())
         news = "(SELECT case_id FROM outbox UNION ALL SELECT case_id FROM feed) AS news"  # drained or not yet
-        for table, column in (("case_events", "case_id"), (news, "case_id"), ("case_reporters", "case_id"), ("case_texts", "case_id"),
+        for table, column in (("case_history", "case_id"), (news, "case_id"), ("case_reporters", "case_id"), ("case_texts", "case_id"),
                               ("idempotency_keys", "object_id")):
             found = connection.execute(f"SELECT {column}::text FROM {table} ORDER BY 1").fetchall()
             assert [row[0] for row in found] == ids, table

@@ -199,7 +199,7 @@ SELECT e.* FROM (
 ) AS e
 WHERE e.at <= pg_temp.now();
 
-INSERT INTO case_events (tenant, case_id, seq, id, ticket_id, request_id, action, from_state, to_state, round, at, person_id, role,
+INSERT INTO case_history (tenant, case_id, seq, id, ticket_id, request_id, action, from_state, to_state, round, at, person_id, role,
     organisation, visibility, data)
 SELECT pg_temp.bench('tenant'), n.case_id, n.seq, uuid7(n.at), n.ticket_id, n.request_id, n.action,
     lag(n.state) OVER (PARTITION BY n.case_id, n.ticket_id ORDER BY n.seq), n.state, 1 + n.reopened, n.at, n.person, n.role, n.org, n.shown, n.data
@@ -218,12 +218,12 @@ SELECT e.case_id, max(e.seq) AS seq, max(e.at) AS at, max(e.round) AS round,
     coalesce(array_agg(DISTINCT e.person_id) FILTER (WHERE e.action = 'arrive' OR CASE WHEN e.ticket_id IS NULL
         THEN e.action IN ('start_source', 'source_done', 'plan', 'step_done')
         ELSE e.action IN ('sign', 'contact', 'report_in', 'start', 'submit') END), '{}') AS workers
-FROM case_events e WHERE e.tenant = pg_temp.bench('tenant') GROUP BY e.case_id;
+FROM case_history e WHERE e.tenant = pg_temp.bench('tenant') GROUP BY e.case_id;
 ALTER TABLE stands ADD PRIMARY KEY (case_id);
 
 CREATE TEMP TABLE ticket_stands AS
 SELECT DISTINCT ON (e.ticket_id) e.ticket_id AS id, e.to_state AS state, e.at
-FROM case_events e WHERE e.tenant = pg_temp.bench('tenant') AND e.ticket_id IS NOT NULL ORDER BY e.ticket_id, e.seq DESC;
+FROM case_history e WHERE e.tenant = pg_temp.bench('tenant') AND e.ticket_id IS NOT NULL ORDER BY e.ticket_id, e.seq DESC;
 ALTER TABLE ticket_stands ADD PRIMARY KEY (id);
 ANALYZE stands, ticket_stands;
 
@@ -307,7 +307,7 @@ FROM draft d JOIN due u ON u.id = d.id JOIN ended x ON x.id = d.id LEFT JOIN cou
 ORDER BY d.t0;
 
 INSERT INTO case_workers (tenant, person_id, received_at, case_id)
-SELECT DISTINCT e.tenant, e.person_id, d.t0, e.case_id FROM case_events e JOIN draft d ON d.id = e.case_id
+SELECT DISTINCT e.tenant, e.person_id, d.t0, e.case_id FROM case_history e JOIN draft d ON d.id = e.case_id
 WHERE e.tenant = pg_temp.bench('tenant') AND e.role = 'grid_worker' AND e.action IN ('arrive', 'start_source', 'source_done');
 
 INSERT INTO case_reporters (tenant, case_id, n, person_id, anonymous, contactable, at)
@@ -386,4 +386,4 @@ INSERT INTO feed_positions (tenant, last_position) SELECT pg_temp.bench('tenant'
     (SELECT count(*) FROM stands), (SELECT count(*) FROM ticket_stands));
 
 RESET session_replication_role;
-ANALYZE cases, case_events, tickets, breaches, deadline_changes, ratings, case_reporters;
+ANALYZE cases, case_history, tickets, breaches, deadline_changes, ratings, case_reporters;

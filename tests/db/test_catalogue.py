@@ -7,7 +7,7 @@ import pytest
 from support.contract import ROOT
 
 # Without a tenant: what every node has a copy of, or what is the installation's own.
-COMMON = {"migrations", "releases", "dictionary_entries", "job_leases", "secrets", "tenants"}
+COMMON = {"migrations", "releases", "dictionary_entries", "job_leases", "secrets", "tenants", "history_parts"}
 
 
 def rows(db, sql, *values):
@@ -69,8 +69,8 @@ def test_the_services_role_owns_nothing(db, postgres):
         UNION ALL SELECT nspname FROM pg_namespace WHERE nspowner = 'whistled'::regrole""")
     assert not owned
     with psycopg.connect(postgres.url("whistled", "main"), autocommit=True) as service:
-        for forbidden in ("DELETE FROM whistled.case_events", "TRUNCATE whistled.cases",
-                          "CREATE TABLE whistled.x ()", "DROP TABLE whistled.cases",
+        for forbidden in ("DELETE FROM whistled.case_history", "TRUNCATE whistled.cases",
+                          "CREATE TABLE whistled.x ()", "DROP TABLE whistled.cases", "DROP TABLE whistled.case_history_other",
                           "UPDATE whistled.migrations SET name = ''"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 service.execute(forbidden)
@@ -95,6 +95,13 @@ def test_procedures_keep_the_rules_of_a_write_group():
         for banned in (r"\bnow\(\)", r"current_timestamp", r"set_config\s*\([^)]*true", r"\bdeferr"):
             found = re.search(banned, code, re.I)
             assert not found, f"{path.name}: {found.group(0)}"
+
+
+def test_the_history_is_named_as_a_whole():
+    """case_events is one of its partitions: what reads or writes only that loses what comes later."""
+    for path in sorted((ROOT / "db").rglob("*.sql")):
+        if path.parent.name != "migrations":
+            assert not re.search(r"\bcase_events\b", path.read_text()), path.name
 
 
 def test_every_refusal_is_in_the_catalogue():

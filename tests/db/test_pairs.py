@@ -26,7 +26,7 @@ IN_A_ROW = """
         (SELECT jsonb_agg(to_jsonb(t) - '{id,whistle_id}'::text[] ORDER BY t.n) FROM tickets t WHERE t.case_id = c.id) AS tickets,
         (SELECT jsonb_agg(to_jsonb(r) - '{id,ticket_id,proposal}'::text[] ORDER BY r.kind, r.state) FROM requests r WHERE r.case_id = c.id) AS requests,
         (SELECT jsonb_agg(jsonb_build_array(e.seq, e.action, e.from_state, e.to_state, e.round, e.role, e.person_id) ORDER BY e.seq)
-            FROM case_events e WHERE e.case_id = c.id) AS events,
+            FROM case_history e WHERE e.case_id = c.id) AS events,
         (SELECT jsonb_agg(jsonb_build_array(d.clock, d.run, d.old_due, d.new_due, d.cause) ORDER BY d.clock, d.run, d.new_due, d.old_due)
             FROM deadline_changes d WHERE d.case_id = c.id) AS dues,
         (SELECT count(*) FROM outbox o WHERE o.case_id = c.id) + (SELECT count(*) FROM feed f WHERE f.case_id = c.id) AS fed

@@ -1,5 +1,6 @@
-"""No statement reads a table that grows from end to end. Sequential scans are made dear, so that one that stays has no index to
-use instead; what functions and triggers do inside is counted with the rest."""
+"""No statement reads a table that grows from end to end, and one that names a case, a ticket or a request looks into one partition of
+the history. Sequential scans are made dear, so that one that stays has no index to use instead; what functions and triggers do inside is
+counted with the rest."""
 
 import json
 import re
@@ -172,9 +173,11 @@ def asker(database):
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_no_scan(asker, name):
+    of_one_case = {parameter for parameter, _ in STATEMENTS[name][0]} & {"case_id", "ticket_id", "request_id"}
     for what, values in asker.all(name):
         scanned = asker.run(name, values)
         assert not scanned, f"{what} scans {', '.join(scanned)}"
+        assert not of_one_case or len(asker.scans.parts) <= 1, f"{what} looks into {asker.scans.parts}"
 
 
 def test_a_scan_is_seen(asker):
@@ -185,3 +188,9 @@ def test_a_scan_is_seen(asker):
         asker.connection.execute("SET LOCAL enable_seqscan = on")
         asker.connection.execute("SELECT pg_temp.looks()")
     assert scanned == ["cases"]
+    with asker.scans.found():
+        asker.connection.execute("SELECT count(*) FROM case_history WHERE tenant = 'bench' AND case_id = %s", (asker.ids["case"],))
+    assert asker.scans.parts == {"case_events"}
+    with asker.scans.found():
+        asker.connection.execute("SELECT count(*) FROM case_history WHERE tenant = 'bench' AND at > now()")
+    assert len(asker.scans.parts) == 6

@@ -22,7 +22,7 @@ SNAPSHOT = """
     SELECT md5(c::text)
         || (SELECT coalesce(md5(string_agg(t::text, '' ORDER BY n)), '') FROM tickets t WHERE t.case_id = c.id)
         || (SELECT coalesce(md5(string_agg(r::text, '' ORDER BY id)), '') FROM requests r WHERE r.case_id = c.id)
-        || (SELECT count(*) FROM case_events e WHERE e.case_id = c.id) || (SELECT count(*) FROM breaches)
+        || (SELECT count(*) FROM case_history e WHERE e.case_id = c.id) || (SELECT count(*) FROM breaches)
         || (SELECT count(*) FROM deadline_changes)
         || (SELECT count(*) FROM outbox) + (SELECT count(*) FROM feed) AS everything
     FROM cases c WHERE id = %s"""

@@ -219,7 +219,7 @@ def test_webhooks_while_everybody_dies(monkeypatch):
             random.choice([kill_instance, restart_instance, kill_a_backend, kill_receiver])(fleet, hook.receiver)
             kills += 1
         department.end()
-        n = fleet.db.execute("SELECT count(*) FROM case_events WHERE ticket_id IS NOT NULL AND action IN "
+        n = fleet.db.execute("SELECT count(*) FROM case_history WHERE ticket_id IS NOT NULL AND action IN "
                              "('issue', 'sign', 'report_in', 'start', 'submit')").fetchone()[0]
         stored = wait(lambda: hasten(fleet.db, hook.id, 9) or everything(fleet, hook, n), "the delivery of all")
         twice = sum(r.status == 204 for r in hook.receiver.got) - len(stored)

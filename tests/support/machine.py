@@ -99,7 +99,7 @@ class Machine:
         return self.all("SELECT * FROM tickets WHERE case_id = %s ORDER BY n", case["id"])
 
     def events(self, case) -> list[Row]:
-        return self.all("SELECT * FROM case_events WHERE case_id = %s ORDER BY seq", case["id"])
+        return self.all("SELECT * FROM case_history WHERE case_id = %s ORDER BY seq", case["id"])
 
     def pending(self, case, kind: str) -> Row | None:
         return self.one("SELECT * FROM requests WHERE case_id = %s AND kind = %s AND state = 'pending'", case["id"], kind)

@@ -192,7 +192,7 @@ class Race:
         """Against the tables, and each puller's account of its own; returns a line for who looks."""
         seconds = time.monotonic() - self.began
         tickets = {str(row[0]) for row in connection.execute("SELECT id FROM whistled.tickets")}
-        signs = connection.execute("SELECT person_id::text, ticket_id::text FROM whistled.case_events WHERE action = 'sign'").fetchall()
+        signs = connection.execute("SELECT person_id::text, ticket_id::text FROM whistled.case_history WHERE action = 'sign'").fetchall()
         signed = [ticket for mine in self.signed for ticket in mine]
         lost, twice = len(tickets - set(signed)), len(signed) - len(set(signed))
         assert (len(tickets), lost, twice) == (n_tickets, 0, 0), f"of {n_tickets} tickets {len(tickets)} are there, {lost} lost, {twice} handled twice"
@@ -212,7 +212,7 @@ class Race:
 def check_feed(connection) -> int:
     """Every event has one position, and there is no gap; how many."""
     until(lambda: connection.execute("SELECT NOT EXISTS (SELECT FROM whistled.outbox)").fetchone()[0])
-    (events,) = connection.execute("SELECT count(*) FROM whistled.case_events").fetchone()
+    (events,) = connection.execute("SELECT count(*) FROM whistled.case_history").fetchone()
     fed = connection.execute("SELECT count(*), count(DISTINCT (case_id, event_seq)), min(position), max(position) FROM whistled.feed").fetchone()
     assert fed == (events, events, 1, events), f"{events} events, and in the feed {fed}"
     return events

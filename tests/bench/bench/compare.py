@@ -26,7 +26,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 NUMBER = re.compile(r"[A-Z]{2,4}\d{8}-\d{6}")
 HEADERS = ("Content-Type", "Cache-Control", "Vary", "X-Content-Type-Options", "WWW-Authenticate", "Content-Language", "Idempotent-Replayed", "Retry-After")
 TABLES = {
-    "cases": ("id", "id"), "case_texts": ("case_id", "case_id"), "case_reporters": ("case_id", "n"), "case_events": ("case_id", "seq"),
+    "cases": ("id", "id"), "case_texts": ("case_id", "case_id"), "case_reporters": ("case_id", "n"), "case_history": ("case_id", "seq"),
     "outbox": ("case_id", "event_seq"), "tickets": ("case_id", "n"), "whistles": ("case_id", "blown_at"), "requests": ("case_id", "asked_at"),
     "checks": ("case_id", "at"), "ratings": ("case_id", "reporter"), "deadline_changes": ("case_id", "changed_at"), "breaches": ("case_id", "due"),
     "accountability": ("case_id", "found_at"), "supervisions": ("case_id", "raised_at"), "arrivals": ("case_id", "at"),

@@ -239,10 +239,10 @@ def measure(cluster: Cluster, database: str, name: str, clients: int, plan: dict
     with cluster.owner(database) as connection:
         schema = connection.execute("SELECT current_schema()").fetchone()[0]
         scripts, requests = scripts_of(name, connection, as_json)
-        before = connection.execute("SELECT count(*) FROM case_events").fetchone()[0]
+        before = connection.execute("SELECT count(*) FROM case_history").fetchone()[0]
     found = run_pgbench(cluster, database, schema, scripts, clients, plan["warm_s"] + WARM_S, plan["run_s"])
     with cluster.owner(database) as connection:
-        written = connection.execute("SELECT count(*) FROM case_events").fetchone()[0] - before
+        written = connection.execute("SELECT count(*) FROM case_history").fetchone()[0] - before
     # A refusal is a row like any other: that something was done is seen in what it left.
     if name in ("transition", "loop", "intake") and written < found["transactions"] * requests:
         raise RuntimeError(f"pgbench, {name}: {written} events of {found['transactions']} runs with {requests} requests each")

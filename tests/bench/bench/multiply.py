@@ -126,7 +126,8 @@ def without_indexes(connection: psycopg.Connection, tables: list[str]) -> list[s
             AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)""", (tables,)).fetchall()
     for name, _ in found:
         connection.execute(f"DROP INDEX {name}")
-    return [definition for _, definition in found]
+    # What is said of a partitioned table's index is of the table alone: made again, it is made of the partitions too.
+    return [definition.replace(" ON ONLY ", " ON ") for _, definition in found]
 
 
 def give_positions(connection: psycopg.Connection) -> None:

@@ -101,7 +101,7 @@ class Street:
     def size(self, database: str) -> dict:
         with self.cluster.owner(database) as connection:
             states = dict(connection.execute("SELECT state, count(*) FROM cases GROUP BY 1 ORDER BY 2 DESC").fetchall())
-            names = ("cases", "tickets", "case_events", "requests", "ratings", "case_reporters")
+            names = ("cases", "tickets", "case_history", "requests", "ratings", "case_reporters")
             counts = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
             size = connection.execute("SELECT pg_database_size(current_database())").fetchone()[0]
         return {"states": states, "rows": counts, "bytes": size}

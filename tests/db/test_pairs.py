@@ -8,6 +8,7 @@ suite takes those in which a scene is about the pair, and a few of the rest, the
 import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -33,14 +34,26 @@ IN_A_ROW = """
     FROM cases c WHERE c.id = ANY (%s) ORDER BY c.id"""
 
 
+class Unwatched:
+    """The steps to a scene are looked at where they are tested; here they are many."""
+
+    @contextmanager
+    def found(self):
+        yield []
+
+
 class Sessions:
-    """Two that act, and one that watches."""
+    """Two that act, and one that watches. On a slow machine all of it takes longer, and nothing else: no step has a time of its own but
+    this, after which whoever still waits for a lock waits for ever."""
+
+    LOST = "SET lock_timeout = '10min'"
 
     def __init__(self, url: str, schema: str):
         self.first, self.second, self.watch = (psycopg.connect(url, row_factory=dict_row) for _ in range(3))
         self.watch.autocommit = True
         for connection in (self.first, self.second, self.watch):
             connection.execute(f"SET search_path = {schema}, whistled, public")
+            connection.execute(self.LOST)
             connection.commit() if not connection.autocommit else None
         self.pool = ThreadPoolExecutor(1)
 
@@ -68,12 +81,17 @@ class Sessions:
         return reply.code, reply.pointer, reply.get("state"), reply.get("moved")
 
     def together(self, scene: Scene, act, then) -> tuple[list, list, bool]:
-        one = self.answer(scene.call(self.first, act))
-        answer = self.pool.submit(lambda: self.answer(scene.call(self.second, then)))
-        waited = self.waits(answer)
-        self.first.commit()
-        two = answer.result()
-        self.second.commit()
+        try:
+            one = self.answer(scene.call(self.first, act))
+            answer = self.pool.submit(lambda: self.answer(scene.call(self.second, then)))
+            waited = self.waits(answer)
+            self.first.commit()
+            two = answer.result()
+            self.second.commit()
+        finally:
+            # What went wrong in one pair holds no locks in the next.
+            self.first.rollback()
+            self.second.rollback()
         return [one, two], self.stored(self.watch, scene), waited
 
     def close(self):
@@ -90,6 +108,7 @@ def street(owner_url):
         connection.execute(f"SET search_path = {schema}, whistled, public")
         connection.execute("SET TimeZone = 'Asia/Shanghai'")
         machine = Machine(connection, owner_url)
+        machine.scans = Unwatched()
         sessions = Sessions(owner_url, schema)
         yield machine, sessions
         sessions.close()
@@ -99,9 +118,10 @@ def street(owner_url):
 
 def scene_of(m: Machine, name: str) -> Scene:
     m.clock.forward(days=91)  # nothing near that could be the same
-    other = done(m.create("citizen2"))
-    m.clock.forward(seconds=1)
-    return Scene(m, SCENES[name](m), other)
+    with m.cursor.connection.transaction():
+        other = done(m.create("citizen2"))
+        m.clock.forward(seconds=1)
+        return Scene(m, SCENES[name](m), other)
 
 
 def taken(name: str, first: str, second: str) -> bool:

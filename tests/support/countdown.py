@@ -98,7 +98,8 @@ class Countdowns:
     def passes(self, seconds: int) -> None:
         while seconds:
             working = self.calendar.works(self.now.date())
-            step = min([seconds, self.stride, self.seconds_to(midnight_after(self.now)), *(c.ahead(working) for c, _, _ in self.counting())])
+            ends = [self.seconds_to(end) for end in (self.review, midnight_after(self.now)) if end]
+            step = min([seconds, self.stride, *ends, *(c.ahead(working) for c, _, _ in self.counting())])
             self.step(step, working)
             seconds -= step
 
@@ -114,7 +115,7 @@ class Countdowns:
             clock.passes(seconds, working, self.now)
         self.look(None)
         if self.review and self.now >= self.review:
-            self.resume()
+            self.resume() if self.state == "suspended" else self.closes()
 
     def look(self, at: datetime | None) -> None:
         """Writes down what has come: at its own time, or at the moment of the action that brought it about."""
@@ -247,6 +248,10 @@ class Countdowns:
                 self.totalled(clock)
             ticket.paused = False
         self.look(self.now)
+
+    def closes(self) -> None:
+        """Nobody rated it."""
+        self.state, self.review = "closed", None
 
     def reopen(self) -> None:
         self.round += 1

@@ -1,10 +1,20 @@
 """The other half of the model of case and ticket: what an action does that nothing refuses."""
 
-from .model_rules import POSTS, Request, Rules, Ticket, role
+from .model_rules import FINISH, FINISH_FLOOR, LEVELS, PLAN_ENDS, POSTS, WEEKEND, WORKING_DAYS, Request, Rules, Supervision, Ticket, role
 
 
 class Case(Rules):
     # What it does
+
+    def created(self, at_once: dict) -> str | None:
+        """Registered and begun in the call that brought it in: each by its own rule, or all refused."""
+        for action in ["accept", "register", "start_source", "arrive"] if at_once else []:
+            if action in ("accept", "register") or at_once.get("arrived" if action == "arrive" else action):
+                body = {"level": at_once.get("level", "ordinary")}
+                if code := self.code(self.creator, action, body):
+                    return code
+                self.does(self.creator, action, body)
+        return None
 
     def does(self, who: str, action: str, body: dict, target: "Rules | None" = None) -> None:
         doer = getattr(self, f"do_{action}", None)
@@ -32,8 +42,9 @@ class Case(Rules):
         self.state = "rejected"
 
     def do_object(self, who, body, target):
-        self.state, self.level, self.objected, self.evaluated = "received", "ordinary", True, False
+        self.state, self.objected, self.evaluated, self.fixed = "received", True, False, False
         self.next_round()
+        self.levelled("ordinary")
 
     def next_round(self) -> None:
         self.round += 1
@@ -49,16 +60,46 @@ class Case(Rules):
 
     def do_merge(self, who, body, target):
         self.state = "merged"
-        target.reporters += [r for r in self.reporters if r not in self.withdrawn and r not in target.reporters]
+        if not target.reporters:
+            target.contactable = self.contactable
+        moved = [r for r in self.reporters if r not in self.withdrawn and r not in target.reporters]
+        target.reporters += moved
+        target.silent |= self.silent & {*moved}
         target.arrivals |= self.arrivals
         target.workers |= self.arrivals
         self.arrivals = set()
 
     def do_register(self, who, body, target):
-        self.state, self.level = "registered", body["level"]
+        self.state = "registered"
+        self.levelled(body["level"])
 
     def do_reclass(self, who, body, target):
-        self.level = body["level"]
+        self.levelled(body["level"])
+
+    def levelled(self, level: str) -> None:
+        self.level = level
+        if not self.fixed:
+            self.resolve = LEVELS.get(level, None if self.steps is None else PLAN_ENDS)
+
+    def do_edit(self, who, body, target):
+        self.area = self.edited_area(body)
+        self.at = body.get("at", self.at)
+        if "category" in body:
+            self.on_scene, self.photo = body["category"] != "advice", body["category"] == "pothole_photo"
+        if "contactable" in body:
+            self.contactable = body["contactable"]
+            (self.silent.discard if self.contactable else self.silent.add)(self.reporters[0])
+
+    def do_supervise(self, who, body, target):
+        """By default whoever handles it."""
+        if self.state in ("whistled", "handling"):
+            handler = ("organisation", self.lead().organisation)
+        else:
+            handler = ("person", self.handler) if self.handler else ("role", "dispatcher")
+        self.supervisions.append(Supervision(None, body["to"] or handler))
+
+    def do_reply_supervision(self, who, body, target):
+        self.supervisions[body["n"]].replied = True
 
     def do_start_source(self, who, body, target):
         self.state, self.handler = "source_handling", who
@@ -68,7 +109,7 @@ class Case(Rules):
 
     def do_arrive(self, who, body, target):
         self.arrivals.add(who)
-        self.area, self.placed = self.area or "XF-01", True
+        self.area, self.at = (self.area if self.at else self.area or "XF-01"), self.at or "XF-01"
 
     def do_source_done(self, who, body, target):
         self.state, self.before = "checking", "source_handling"
@@ -81,7 +122,8 @@ class Case(Rules):
             if self.state == "suspended":
                 self.do_resume(who, body, target)
             if self.state in ("received", "accepted", "verifying"):
-                self.level, self.state = "complex", "registered"
+                self.state = "registered"
+                self.levelled(body.get("level", "complex"))
         self.blown(body["kind"], body["tickets"])
         if body["kind"] == "emergency" and not self.pending("emergency_review"):
             self.requests.append(Request("emergency_review", None))
@@ -98,6 +140,12 @@ class Case(Rules):
         if role_ == "lead" and self.lead():
             self.lead().role = "assist"
         self.tickets.append(Ticket(whistle, kind, role_, organisation))
+        self.finish_of(self.tickets[-1])
+
+    def finish_of(self, ticket: Ticket) -> None:
+        """Its kind's time, not beyond the case's due, not under the floor."""
+        ends = [due for due in (FINISH.get(ticket.kind, self.resolve), self.resolve) if due is not None]
+        ticket.finish = max(min(ends), FINISH_FLOOR) if ends else None
 
     def do_plan(self, who, body, target):
         self.requests.append(Request("plan", who, body=body))
@@ -109,15 +157,19 @@ class Case(Rules):
 
     def do_check(self, who, body, target):
         if body["pass"]:
-            asked = any(r not in self.withdrawn and r != self.handler for r in self.reporters)
+            asked = any(r != self.handler for r in self.asked())
             self.state, self.evaluated, self.before = "evaluating" if asked else "closed", asked, None
             return
         self.state, self.before = self.before, None
-        self.worked_again(body["again"])
+        self.worked_again(body["again"], body["fresh"])
 
-    def worked_again(self, again: list[int]) -> None:
+    def worked_again(self, again: list[int], fresh: list[dict]) -> None:
         for n in again:
             self.tickets[n].state = "in_progress"
+            self.finish_of(self.tickets[n])
+        whistle = [False]
+        for ticket in fresh:
+            self.issued(whistle, "everyday", ticket["role"], ticket["organisation"])
 
     def do_rate(self, who, body, target):
         self.rated.add(who)
@@ -126,6 +178,11 @@ class Case(Rules):
             self.wished.add(who)
             if not self.pending("reopen"):
                 self.requests.append(Request("reopen", None))
+            self.pending("reopen").joined.add(who)
+
+    def do_callback(self, who, body, target):
+        if body["reached"]:
+            self.do_rate(self.called_raters()[0], body, target)
 
     def do_urge(self, who, body, target):
         self.urged.add(who)
@@ -135,6 +192,12 @@ class Case(Rules):
         for ticket in self.tickets:
             if ticket.state == "suspended":
                 ticket.state, ticket.before = ticket.before
+                self.counted_anew(ticket)
+
+    def counted_anew(self, ticket: Ticket) -> None:
+        """Of working days, with the working time that was left: none on a weekend. What ends with the case stays with it."""
+        if ticket.kind in FINISH and ticket.finish != self.resolve and WEEKEND[0] < ticket.finish <= WEEKEND[1]:
+            ticket.finish = WEEKEND[0]
 
     # … to a ticket
 
@@ -153,6 +216,10 @@ class Case(Rules):
         elif action == "recall":
             ticket.state = "recalled"
             self.take_over(ticket, body)
+        elif action == "supervise":
+            self.supervisions.append(Supervision(n, ("organisation", ticket.organisation)))
+        elif action == "reply_supervision":
+            self.supervisions[body["n"]].replied = True
         self.expire()
 
     def take_over(self, ticket: Ticket, body: dict) -> None:
@@ -194,16 +261,27 @@ class Case(Rules):
         self.expire()
 
     def granted_whistle(self, request, body):
-        self.blown("everyday", request.body["tickets"])
+        self.blown("everyday", body.get("tickets", request.body["tickets"]))
 
     def granted_hard_whistle(self, request, body):
-        self.blown("hard", request.body["tickets"])
+        self.blown("hard", body.get("tickets", request.body["tickets"]))
 
     def granted_emergency_review(self, request, body):
         pass
 
     def granted_plan(self, request, body):
-        self.steps = [step for step in self.steps or [] if step] + [False, False]  # steps done stay done
+        kept = {step: True for step, done in (self.steps or {}).items() if done}  # steps done stay done
+        self.steps, self.steps_named = kept | {self.steps_named: False, self.steps_named + 1: False}, self.steps_named + 2
+        self.resolve, self.fixed = PLAN_ENDS, False
+        for ticket in self.open_tickets():
+            if ticket.kind == "emergency":
+                ticket.finish = max(self.resolve, FINISH_FLOOR)
+
+    def granted_delay(self, request, body):
+        ticket = self.tickets[request.ticket]
+        ticket.finish, ticket.delays = request.body["until"], ticket.delays + 1
+        if ticket.role == "lead" and self.resolve is not None and ticket.finish > self.resolve:
+            self.resolve, self.fixed = ticket.finish, True
 
     def granted_suspend(self, request, body):
         self.before, self.state = self.state, "suspended"
@@ -220,7 +298,8 @@ class Case(Rules):
         self.next_round()
         self.evaluated, self.handler = False, body.get("handler")
         self.state = "source_handling" if self.handler else "handling"
-        self.worked_again(body.get("again", []))
+        self.resolve, self.fixed = WORKING_DAYS[3], True
+        self.worked_again(body.get("again", []), body.get("fresh", []))
 
     def granted_return(self, request, body):
         ticket = self.tickets[request.ticket]

@@ -23,17 +23,18 @@ struct drip {
 
 static int pack(struct drip *drip)
 {
-    unsigned char room[GZIP_ROOM];
     int flush = drip->ended ? Z_FINISH : Z_NO_FLUSH;
-    int r;
+    int r = Z_OK;
 
     drip->gzip.next_in = (unsigned char *)drip->plain.data;
     drip->gzip.avail_in = (unsigned)drip->plain.size;
     do {
-        drip->gzip.next_out = room;
-        drip->gzip.avail_out = sizeof room;
+        if (!buffer_reserve(&drip->out, GZIP_ROOM))
+            return -ENOMEM;
+        drip->gzip.next_out = (unsigned char *)drip->out.data + drip->out.size;
+        drip->gzip.avail_out = GZIP_ROOM;
         r = deflate(&drip->gzip, flush);
-        buffer_add(&drip->out, room, sizeof room - drip->gzip.avail_out);
+        drip->out.size += GZIP_ROOM - drip->gzip.avail_out;
     } while (r == Z_OK && !drip->gzip.avail_out);
     drip->plain.size = 0;
     return r == Z_OK || r == Z_STREAM_END || r == Z_BUF_ERROR ? 0 : -EIO;

@@ -24,8 +24,15 @@ static void finish_well(struct db *db, struct db_segment *segment, unsigned i)
 }
 
 /* What an error says of the connection, whether or not its call still waits. */
-static void connection_learns(struct db_connection *connection, enum db_reaction reaction)
+static void connection_learns(struct db_connection *connection, const struct db_segment *segment)
 {
+    enum db_reaction reaction = db_sqlstate_verdict(segment->sqlstate, segment->fatal).reaction;
+
+    if (!segment->failed)
+        return;
+    for (unsigned i = 0; i < segment->n_calls; i++)
+        if (reaction == REACT_PREPARE && segment->calls[i] != NULL)
+            connection->prepared[segment->calls[i]->statement->index] = false;
     if (reaction == REACT_DEAD || reaction == REACT_REPLACE)
         connection->leaving = true;
     if (reaction == REACT_FULL)
@@ -85,22 +92,15 @@ void outcome_of_read(struct db_connection *connection, struct db_segment *segmen
 /* The error is the call's that caused it; those behind it were not run. */
 static void calls_ended(struct db_connection *connection, struct db_segment *segment)
 {
-    enum db_reaction reaction = REACT_ANSWER;
-
-    if (segment->failed) {
-        reaction = db_sqlstate_verdict(segment->sqlstate, segment->fatal).reaction;
-        connection_learns(connection, reaction);
-    }
+    connection_learns(connection, segment);
     for (unsigned i = segment->n_calls; i-- > 0;) {
         struct db_call *call = segment->calls[i];
 
         if (call == NULL)
             continue;
-        if (reaction == REACT_PREPARE)
-            connection->prepared[call->statement->index] = false;
         if (!segment->failed)
             finish_well(connection->db, segment, i);
-        else if (i == segment->failed_at)
+        else if (i == segment->failed_at || segment->failed_at >= segment->n_calls) /* or the Sync's: one write alone */
             call_failed(connection, segment, call);
         else
             db_requeue(connection->db, call);
@@ -110,18 +110,14 @@ static void calls_ended(struct db_connection *connection, struct db_segment *seg
 /* All of it was rolled back. Who caused it runs alone, so that the error is its own; the others may share once more. */
 static void group_undone(struct db_connection *connection, struct db_segment *segment)
 {
-    enum db_reaction reaction = db_sqlstate_verdict(segment->sqlstate, segment->fatal).reaction;
     bool at_commit = !segment->failed || segment->failed_at >= segment->first_call + segment->n_calls;
 
-    if (segment->failed)
-        connection_learns(connection, reaction);
+    connection_learns(connection, segment);
     for (unsigned i = segment->n_calls; i-- > 0;) {
         struct db_call *call = segment->calls[i];
 
         if (call == NULL)
             continue;
-        if (reaction == REACT_PREPARE)
-            connection->prepared[call->statement->index] = false;
         call->group_failures++;
         if (at_commit || segment->failed_at == segment->first_call + i || call->group_failures > 1)
             call->solo = true;

@@ -26,6 +26,15 @@ BEGIN
 END $$;
 CREATE TRIGGER poisoned AFTER INSERT ON whistled.cases FOR EACH ROW EXECUTE FUNCTION whistled.poisoned();
 """
+# What fails when it is to be committed.
+LATE = """
+CREATE FUNCTION whistled.late() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'late';
+END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON whistled.cases DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (NEW.title = 'late') EXECUTE FUNCTION whistled.late();
+"""
 POISONED_READ = """
 CREATE OR REPLACE FUNCTION case_ratings_json(p_me actor, p_case cases) RETURNS json LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -119,6 +128,18 @@ def test_a_group_loses_nobody(own):
     promised = check_replies(answered)
     check_rows(url, promised)
     assert_audit(url)
+
+
+def test_a_lone_write_that_fails_at_its_commit_is_answered(own):
+    service, url = own
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(LATE)
+    line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+    line.request("POST", "/v1/cases", json.dumps(body_of(0, 0, "good") | {"title": "late"}), {
+        "Authorization": f"Bearer {tokens.mint('citizen', ['citizen'], 'street')}", "Content-Type": "application/json"})
+    reply = line.getresponse()
+    assert (reply.status, json.loads(reply.read())["code"]) == (500, "internal")
+    line.close()
 
 
 def intakes(service: Service, lines: list[http.client.HTTPConnection]) -> list[str]:

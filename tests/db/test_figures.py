@@ -356,7 +356,7 @@ def test_pairs_that_a_release_without_them_left_behind_are_not_read(m):
     rated(m)
     m.count()
     m.cursor.execute("DELETE FROM figure_steps WHERE tenant = %s AND cut LIKE '%%\\_%%'", (m.tenant,))
-    m.cursor.execute("UPDATE figure_positions SET position = position + 1 WHERE tenant = %s", (m.tenant,))
+    m.cursor.execute("UPDATE figure_positions SET pairs_position = position - 1 WHERE tenant = %s", (m.tenant,))
     year = (m.clock.now.date() - timedelta(days=400), m.clock.now.date() + timedelta(days=400))
     narrow = {"organisations": ["city"], "categories": ["litter"]}
     assert not steps_differ(m, narrow, year)

@@ -1,4 +1,4 @@
--- Reading the figures: a period is put together from the largest grains that fit. One filter at most beside the level: the
+-- Reading the figures: a period is put together from the largest grains, by the shortest way. One filter at most beside the level: the
 -- sums by it. Several: rates from the cells; steps from the pairs, under three from the rows by their indexes.
 
 CREATE TYPE figure_filter AS (
@@ -20,27 +20,43 @@ RETURN CASE
     WHEN p_grain = 'year' THEN (p_start + interval '1 year')::date
     ELSE (date_trunc('month', p_start::timestamp) + interval '1 month')::date END;
 
--- Whole grains in the middle, what is left at both edges in finer ones.
-CREATE FUNCTION figure_spans(p_first date, p_past date, p_grain text DEFAULT 'year') RETURNS TABLE (grain text, first date, past date)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 7 AS $$
+-- Whole grains in the middle. At an edge the shorter way, in finer ones: what is within is added, or a whole grain more and what
+-- is beyond taken away.
+CREATE FUNCTION figure_spans(p_first date, p_past date, p_grain text DEFAULT 'year', p_sign integer DEFAULT 1)
+RETURNS TABLE (grain text, first date, past date, sign integer) LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 7 AS $$
 DECLARE
-    v_first date := grain_start(p_grain, p_first);
-    v_past date := grain_start(p_grain, p_past);
+    v_start date := grain_start(p_grain, p_first);
+    v_end date := next_grain(p_grain, grain_start(p_grain, p_past - 1));
+    v_inner date := least(next_grain(p_grain, v_start), p_past); -- where the first grain, and the last begin to be inside
+    v_outer date := greatest(grain_start(p_grain, p_past - 1), p_first);
+    v_finer text := finer_grain(p_grain);
 BEGIN
-    IF v_first < p_first THEN
-        v_first := next_grain(p_grain, v_first);
-    END IF;
     IF p_first >= p_past THEN
         RETURN;
-    ELSIF v_first >= v_past THEN
-        RETURN QUERY SELECT * FROM figure_spans(p_first, p_past, finer_grain(p_grain));
+    ELSIF v_finer IS NULL THEN
+        RETURN QUERY SELECT p_grain, p_first, p_past, p_sign;
+        RETURN;
+    ELSIF next_grain(p_grain, v_start) = v_end AND 2 * (p_past - p_first) <= v_end - v_start THEN
+        RETURN QUERY SELECT * FROM figure_spans(p_first, p_past, v_finer, p_sign);
         RETURN;
     END IF;
-    RETURN QUERY SELECT p_grain, v_first, v_past;
-    RETURN QUERY SELECT * FROM figure_spans(p_first, v_first, finer_grain(p_grain));
-    RETURN QUERY SELECT * FROM figure_spans(v_past, p_past, finer_grain(p_grain));
+    IF next_grain(p_grain, v_start) < v_end AND 2 * (v_inner - p_first) <= v_inner - v_start THEN
+        RETURN QUERY SELECT * FROM figure_spans(p_first, v_inner, v_finer, p_sign);
+        v_start := v_inner;
+    ELSE
+        RETURN QUERY SELECT * FROM figure_spans(v_start, p_first, v_finer, -p_sign);
+    END IF;
+    IF v_outer > p_first AND 2 * (p_past - v_outer) <= v_end - v_outer THEN
+        RETURN QUERY SELECT * FROM figure_spans(v_outer, p_past, v_finer, p_sign);
+        v_end := v_outer;
+    ELSE
+        RETURN QUERY SELECT * FROM figure_spans(p_past, v_end, v_finer, -p_sign);
+    END IF;
+    IF v_start < v_end THEN
+        RETURN QUERY SELECT p_grain, v_start, v_end, p_sign;
+    END IF;
 END $$;
-COMMENT ON FUNCTION figure_spans(date, date, text) IS 'A period as years, months, tens of days and single days.';
+COMMENT ON FUNCTION figure_spans(date, date, text, integer) IS 'A period as years, months, tens of days and single days, added or taken away.';
 
 CREATE FUNCTION figure_filters(f figure_filter) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ((f).areas IS NOT NULL)::integer + ((f).organisations IS NOT NULL)::integer + ((f).categories IS NOT NULL)::integer;
@@ -101,7 +117,7 @@ BEGIN
                     WHERE g.tenant = $1 AND g.cut = 'cell' AND g.grain = p.grain AND g.day >= p.first AND g.day < p.past
                         AND (($2).areas IS NULL OR g.area = ANY (($2).areas)) AND (($2).levels IS NULL OR g.level = ANY (($2).levels))
                         AND (($2).organisations IS NULL OR g.organisation = ANY (($2).organisations))
-                        AND (($2).categories IS NULL OR g.category = ANY (($2).categories)) OFFSET 0) AS g) AS s$sql$, figure_list('all', 'sum(g.$) AS $'))
+                        AND (($2).categories IS NULL OR g.category = ANY (($2).categories)) OFFSET 0) AS g) AS s$sql$, figure_list('all', 'sum(p.sign * g.$) AS $'))
         INTO v_sums USING p_tenant, f;
     ELSE
         EXECUTE format($sql$
@@ -111,7 +127,7 @@ BEGIN
                     SELECT * FROM figure_sums g
                     WHERE g.tenant = $1 AND g.cut = k.cut AND g.area = k.area AND g.category = k.category AND g.organisation = k.organisation
                         AND g.grain = p.grain AND g.day >= p.first AND g.day < p.past
-                        AND (($2).levels IS NULL OR g.level = ANY (($2).levels)) OFFSET 0) AS g) AS s$sql$, figure_list('all', 'sum(k.sign * g.$) AS $'))
+                        AND (($2).levels IS NULL OR g.level = ANY (($2).levels)) OFFSET 0) AS g) AS s$sql$, figure_list('all', 'sum(k.sign * p.sign * g.$) AS $'))
         INTO v_sums USING p_tenant, f;
     END IF;
     RETURN v_sums || jsonb_build_object(
@@ -158,7 +174,7 @@ BEGIN
     RETURN QUERY
     SELECT u.step, sum(u.sign * u.n)::bigint, sum(u.sign * u.ms)
     FROM (
-        SELECT k.sign, unnest(s.steps) AS step, unnest(s.counts) AS n, unnest(s.ms) AS ms
+        SELECT k.sign * p.sign AS sign, unnest(s.steps) AS step, unnest(s.counts) AS n, unnest(s.ms) AS ms
         FROM step_keys(p_tenant, f) AS k
         CROSS JOIN (SELECT * FROM figure_spans(f.first, f.past) AS z WHERE z.grain = ANY (p_grains)) AS p
         CROSS JOIN LATERAL (
@@ -188,7 +204,7 @@ BEGIN
     GROUP BY u.step;
 END $$;
 
--- Spans of these grains from the sums, what is left at the edges from the rows.
+-- Spans of these grains from the sums, what is at the edges from the rows.
 CREATE FUNCTION steps_by_both(p_tenant text, f figure_filter, p_grains text[]) RETURNS SETOF step_sum LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_span record;
@@ -198,7 +214,7 @@ BEGIN
     FOR v_span IN SELECT * FROM figure_spans(f.first, f.past) AS s WHERE s.grain <> ALL (p_grains) LOOP
         v_edge.first := v_span.first;
         v_edge.past := v_span.past;
-        RETURN QUERY SELECT * FROM steps_by_rows(p_tenant, v_edge);
+        RETURN QUERY SELECT r.step, v_span.sign * r.n, v_span.sign * r.ms FROM steps_by_rows(p_tenant, v_edge) AS r;
     END LOOP;
 END $$;
 

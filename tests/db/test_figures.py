@@ -1,7 +1,9 @@
 """Figures: hand-computed data, half-open periods, null denominators, excluded cases, roll-ups that equal the rows."""
 
 import os
+import random
 import subprocess
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
@@ -104,17 +106,30 @@ def test_buckets_are_at_most_five_per_cent_off(m):
 
 @pytest.mark.parametrize("first,past,spans", [
     ("2024-01-01", "2025-01-01", "year 1"), ("2024-01-01", "2024-02-01", "month 1"), ("2024-02-28", "2024-03-01", "day 2"),
-    ("2023-12-30", "2025-02-13", "day 2, year 1, month 1, ten 1, day 2"), ("2024-05-08", "2024-05-25", "day 3, ten 1, day 4"),
+    ("2023-12-30", "2025-02-13", "day 2, year 1, month 1, ten 1, day 2"), ("2024-05-08", "2024-05-25", "ten -1, month 1, day 3, day 4, ten -1"),
     ("2024-05-21", "2024-06-01", "ten 1"), ("2024-05-31", "2024-06-01", "day 1"), ("2024-06-01", "2024-06-01", ""),
-    ("2024-03-11", "2024-12-21", "ten 2, month 8, ten 2"),
+    ("2024-03-11", "2024-12-21", "month -2, year 1, ten -1, ten -1"), ("2023-01-05", "2023-12-28", "day -4, year 1, day -4"),
 ])
 def test_a_period_is_put_together_from_whole_grains(m, first, past, spans):
     found = m.all("SELECT * FROM figure_spans(%s::date, %s::date) AS s ORDER BY s.first", first, past)
     sizes = {"day": lambda a, b: (b - a).days, "ten": lambda a, b: (b - a).days // 10 or 1, "year": lambda a, b: b.year - a.year,
              "month": lambda a, b: (b.year - a.year) * 12 + b.month - a.month}
-    assert ", ".join(f"{s['grain']} {sizes[s['grain']](s['first'], s['past'])}" for s in found) == spans
-    edges = [first] + [str(s["past"]) for s in found]
-    assert [str(s["first"]) for s in found] == edges[:-1] and edges[-1] == past, "without a gap"
+    assert ", ".join(f"{s['grain']} {s['sign'] * sizes[s['grain']](s['first'], s['past'])}" for s in found) == spans
+
+
+def test_a_period_of_any_length_is_its_days_once_each_in_few_pieces(m):
+    dice = random.Random(5341)
+    for _ in range(300):
+        first = date(2023, 1, 1) + timedelta(days=dice.randrange(800))
+        past = first + timedelta(days=dice.randrange(1, dice.choice((12, 40, 400, 1500))))
+        found = m.all("SELECT * FROM figure_spans(%s::date, %s::date) AS s", first, past)
+        days = Counter()
+        for s in found:
+            for n in range((s["past"] - s["first"]).days):
+                days[s["first"] + timedelta(days=n)] += s["sign"]
+        inside = {first + timedelta(days=n): 1 for n in range((past - first).days)}
+        assert {day: n for day, n in days.items() if n} == inside, (first, past)
+        assert sum((s["past"] - s["first"]).days for s in found if s["grain"] == "day") <= 10, "five at each edge"
 
 
 def test_departments(m):

@@ -98,5 +98,7 @@ void db_call_clear(struct db_call *call);
 
 /* What the prepared statement answers, learned at start: for binding encoders. */
 int db_describe(struct db *db, const struct statement *statement, const PGresult **ret_description);
+/* They are a megabyte, and of no use once all is bound. */
+void db_forget_descriptions(struct db *db);
 
 #endif

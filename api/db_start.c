@@ -96,6 +96,14 @@ static void end_connection(struct db_connection *connection)
     free(connection->prepared);
 }
 
+void db_forget_descriptions(struct db *db)
+{
+    for (size_t i = 0; db->descriptions != NULL && i < db->contract->n_statements; i++)
+        PQclear(db->descriptions[i]);
+    free(db->descriptions);
+    db->descriptions = NULL;
+}
+
 struct db *db_free(struct db *db)
 {
     if (db == NULL)
@@ -107,9 +115,7 @@ struct db *db_free(struct db *db)
         db_refuse_waiting(db);
         db_deliver(db);
     }
-    for (size_t i = 0; db->descriptions != NULL && i < db->contract->n_statements; i++)
-        PQclear(db->descriptions[i]);
-    free(db->descriptions);
+    db_forget_descriptions(db);
     free(db->connections);
     free(db->first_schema);
     free(db);
@@ -118,7 +124,8 @@ struct db *db_free(struct db *db)
 
 int db_describe(struct db *db, const struct statement *statement, const PGresult **ret_description)
 {
-    if (statement->index >= db->contract->n_statements || db->descriptions[statement->index] == NULL)
+    if (statement->index >= db->contract->n_statements || db->descriptions == NULL ||
+        db->descriptions[statement->index] == NULL)
         return -ENOENT;
     *ret_description = db->descriptions[statement->index];
     return 0;

@@ -209,13 +209,13 @@ enum MHD_Result http_handle(void *cls, struct MHD_Connection *connection, const 
     return MHD_YES;
 }
 
-/* One line for each request: the client's mistakes are news, ours are errors; of those refused for their number db.c
- * warns in one line. */
+/* One line for each request: the client's mistakes are news, ours are errors. Of those refused for their number db.c
+ * warns in one line: thousands in a second would fill a disk, and take the time that the others need. */
 static void log_request(const struct request *request, uint64_t us)
 {
     const struct reply *reply = &request->reply;
     const enum log_level level = reply->status == 500                ? LOG_ERROR
-                                 : request->shed                     ? LOG_INFO
+                                 : request->shed                     ? LOG_DEBUG
                                  : reply->status > 500 || reply->cut ? LOG_WARNING
                                                                      : LOG_INFO;
     const struct log_field fields[] = {

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <signal.h>
@@ -139,6 +140,9 @@ static int bind_replies(struct server *server)
             r = binding_new(operation, description, &server->service.bindings[operation->index], &text);
         say(r, text);
     }
+    for (unsigned i = 0; i < server->n_workers; i++)
+        db_forget_descriptions(server->workers[i]->db);
+    malloc_trim(0);
     return r;
 }
 

@@ -223,14 +223,15 @@ CREATE FUNCTION steps_by_pairs(p_tenant text, f figure_filter) RETURNS SETOF ste
 DECLARE
     v_whole figure_filter := f;
     v_rest figure_filter := f;
+    v_communities text[];
 BEGIN
     IF figure_filters(f) > 2 OR NOT pairs_stand(p_tenant) THEN
         RETURN QUERY SELECT * FROM steps_by_rows(p_tenant, f);
         RETURN;
     END IF;
     IF f.areas IS NOT NULL THEN
-        v_whole.areas := ARRAY(SELECT m.area FROM figure_communities m
-            WHERE m.tenant = p_tenant AND m.community = ANY (whole_communities(p_tenant, f.areas)));
+        v_communities := whole_communities(p_tenant, f.areas);
+        v_whole.areas := ARRAY(SELECT m.area FROM figure_communities m WHERE m.tenant = p_tenant AND m.community = ANY (v_communities));
         v_rest.areas := ARRAY(SELECT a.a FROM unnest(f.areas) AS a (a) WHERE a.a <> ALL (v_whole.areas));
         RETURN QUERY SELECT * FROM steps_by_rows(p_tenant, v_rest);
     END IF;

@@ -40,19 +40,6 @@ void buffer_add_text(struct buffer *buffer, const char *text)
     buffer_add(buffer, text, strlen(text));
 }
 
-void buffer_add_integer(struct buffer *buffer, int64_t number)
-{
-    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
-    char text[20], *from = text + sizeof text;
-
-    do
-        *--from = (char)('0' + left % 10);
-    while (left /= 10);
-    if (number < 0)
-        *--from = '-';
-    buffer_add(buffer, from, (size_t)(text + sizeof text - from));
-}
-
 void buffer_add_format(struct buffer *buffer, const char *format, ...)
 {
     char line[BUFFER_LINE];
@@ -80,10 +67,13 @@ void buffer_fit(struct buffer *buffer)
     buffer->capacity = buffer->size ? buffer->size : 1;
 }
 
-/* What stands behind the backslash; 'u' for \u00xx. */
+/* What stands behind the backslash; 'u' for \u00xx; 0 when the byte goes in as it is. */
 static char escape_of(unsigned char byte)
 {
     switch (byte) {
+    case '"':
+    case '\\':
+        return (char)byte;
     case '\b':
         return 'b';
     case '\f':
@@ -95,26 +85,31 @@ static char escape_of(unsigned char byte)
     case '\t':
         return 't';
     default:
-        return byte < 0x20 ? 'u' : (char)byte;
+        return byte < 0x20 ? 'u' : 0;
     }
+}
+
+static void add_escaped(struct buffer *buffer, unsigned char byte, char escape)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char sequence[6] = {'\\', escape, '0', '0', digits[byte >> 4], digits[byte & 15]};
+
+    buffer_add(buffer, sequence, escape == 'u' ? 6 : 2);
 }
 
 void buffer_add_json_string(struct buffer *buffer, const char *text, size_t size)
 {
-    static const char digits[] = "0123456789abcdef";
     size_t from = 0;
 
     buffer_add(buffer, "\"", 1);
     for (size_t i = 0; i < size; i++) {
         unsigned char byte = (unsigned char)text[i];
-        char escape, sequence[6];
+        char escape = escape_of(byte);
 
-        if (byte >= 0x20 && byte != '"' && byte != '\\')
+        if (escape == 0)
             continue;
-        escape = escape_of(byte);
-        memcpy(sequence, (char[]){'\\', escape, '0', '0', digits[byte >> 4], digits[byte & 15]}, sizeof sequence);
         buffer_add(buffer, text + from, i - from);
-        buffer_add(buffer, sequence, escape == 'u' ? 6 : 2);
+        add_escaped(buffer, byte, escape);
         from = i + 1;
     }
     buffer_add(buffer, text + from, size - from);

@@ -27,7 +27,6 @@ static inline void buffer_add(struct buffer *buffer, const void *data, size_t si
     buffer->size += size;
 }
 void buffer_add_text(struct buffer *buffer, const char *text);
-void buffer_add_integer(struct buffer *buffer, int64_t number);
 /* As printf; a line of at most 319 bytes, the rest of a longer one is left out. */
 void buffer_add_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_add_json_string(struct buffer *buffer, const char *text, size_t size);

@@ -31,7 +31,15 @@ static uint64_t read_u64(const char *data)
 
 static int add_integer(int64_t number, struct buffer *out)
 {
-    buffer_add_integer(out, number);
+    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    char text[20], *from = text + sizeof text;
+
+    do
+        *--from = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *--from = '-';
+    buffer_add(out, from, (size_t)(text + sizeof text - from));
     return 0;
 }
 
@@ -80,7 +88,7 @@ static bool add_decimal(double number, struct buffer *out)
     if (scaled < 0)
         buffer_add(out, "-", 1);
     scaled = llabs(scaled);
-    buffer_add_integer(out, scaled / (int64_t)scale);
+    add_integer(scaled / (int64_t)scale, out);
     fraction = scaled % (int64_t)scale;
     for (size_t i = n; i-- > 1; fraction /= 10)
         digits[i] = (char)('0' + fraction % 10);

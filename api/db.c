@@ -286,11 +286,9 @@ static void learn_wait(struct db *db, const struct db_call *call)
         admission_learn(&db->admissions[call->write], call->ahead, db->now_ms - call->queued_ms);
 }
 
-/* So many segments already under way let another wait: a write's commit is all that its connection does. */
-static bool has_room(const struct db_connection *connection, unsigned under_way)
+static bool has_under_way(const struct db_connection *connection, unsigned n_segments)
 {
-    return connection_takes(connection) && connection->n_segments == under_way &&
-           under_way < (connection->write ? 1 : READ_SEGMENTS);
+    return connection_takes(connection) && connection->n_segments == n_segments;
 }
 
 static void send_group(struct db_connection *connection, struct db_link *waiting, unsigned *n_waiting, unsigned most)
@@ -317,9 +315,9 @@ static void send_to(struct db *db, bool write, unsigned under_way)
     unsigned *n_waiting = write ? &db->n_writes : &db->n_reads, n_free = 0;
 
     for (unsigned i = 0; i < n_connections; i++)
-        n_free += has_room(&connections[i], under_way);
+        n_free += has_under_way(&connections[i], under_way);
     for (unsigned i = 0; i < n_connections && n_free > 0 && *n_waiting > 0; i++) {
-        if (!has_room(&connections[i], under_way))
+        if (!has_under_way(&connections[i], under_way))
             continue;
         send_group(&connections[i], write ? &db->writes : &db->reads, n_waiting, (*n_waiting + n_free - 1) / n_free);
         n_free--;
@@ -331,7 +329,7 @@ void db_flush(struct db *db)
     for (unsigned under_way = 0; under_way < READ_SEGMENTS && db->n_reads > 0; under_way++)
         send_to(db, false, under_way);
     if (db->n_writes > 0)
-        send_to(db, true, 0);
+        send_to(db, true, 0); /* a write's commit is all that its connection does */
     db_deliver(db);
 }
 

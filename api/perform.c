@@ -253,13 +253,13 @@ static bool may_wait(const struct request *request)
 
 static void run_waiting(struct request *request)
 {
+    bool parked;
+
     request->reply.preference_applied = arena_printf(request->arena, "wait=%u", request->wait_s);
-    if (is_on_feed(request) && wait_park(request)) {
-        request->mark = arena_mark(request->arena);
-        return;
-    }
+    parked = is_on_feed(request) && wait_park(request);
     request->mark = arena_mark(request->arena);
-    run(request, looked);
+    if (!parked)
+        run(request, looked);
 }
 
 /* The body is wrong, but 403 comes first: does the database know this person, and let it do such things? */

@@ -164,6 +164,13 @@ static void connection_poll(struct db_connection *connection)
     }
 }
 
+/* Where one stands, the database is there again: the others need not wait out their pauses. */
+static void try_others(struct db *db)
+{
+    for (unsigned i = 0; i < db->n_connections; i++)
+        db->connections[i].retry_at_ms = db->now_ms;
+}
+
 void connection_set_up(struct db_connection *connection, const struct db_segment *segment)
 {
     if (segment->failed) {
@@ -172,6 +179,8 @@ void connection_set_up(struct db_connection *connection, const struct db_segment
     }
     if (connection->failures > 1)
         log_line(LOG_INFO, "database: a %s connection stands again", connection->write ? "write" : "read");
+    if (connection->failures > 0)
+        try_others(connection->db);
     connection->state = CONNECTION_UP;
     connection->failures = 0;
     db_check_away(connection->db);

@@ -42,6 +42,9 @@ class Pull:
     def go_on(self) -> int:
         while True:
             page = self.client.get("/v1/cases", cursor=self.cursor, updated_after=None if self.cursor else "2020-01-01T00:00:00Z")
+            if page.status == 503:  # the service has not yet found the database again
+                select_pause()
+                continue
             if page.status != 200:
                 return page.status
             self.known += [item["id"] for item in page["items"]]

@@ -228,7 +228,8 @@ BEGIN
     w := attach(w, 'intake');
     c := w.c;
     PERFORM case_inserted(c);
-    PERFORM case_text_put(c.tenant, c.id, c.title, c.description, c.address);
+    INSERT INTO case_texts (tenant, case_id, grams)
+    VALUES (c.tenant, c.id, case_grams(c.title, c.description, c.address));
     IF c.created_role = 'citizen' OR coalesce(b -> 'reporter', 'null') <> 'null' THEN
         INSERT INTO case_reporters (tenant, case_id, n, person_id, name, phone, anonymous, private, contactable, at)
         VALUES (c.tenant, c.id, 1, c.reporters[1], c.reporter_name, c.reporter_phone, c.reporter_anonymous,
@@ -296,8 +297,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION case_taken_in(actor, uuid, timestamptz, jsonb) IS 'The work of an intake, with the new case; or refused.';
 
--- Same category, near, open, recent: staff get the ids, a resident a count. A band of latitude comes from the index
--- cases_near; what is not near in longitude either is not measured.
+-- Same category, near, open, recent: staff get the ids, a resident a count. The index cases_near holds latitude and longitude:
+-- a row outside of the box is not even fetched.
 CREATE FUNCTION duplicates_of(c cases, p_policy jsonb, p_now timestamptz) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_metres double precision := (p_policy ->> 'duplicate_metres')::double precision;
@@ -316,7 +317,8 @@ BEGIN
         SELECT n.id FROM (
             SELECT x.id, x.point, x.received_at FROM cases x
             WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL AND x.point IS NOT NULL
-                AND st_y(x.point) BETWEEN v_lat - v_high AND v_lat + v_high AND abs(st_x(x.point) - v_lon) <= v_wide
+                AND st_y(x.point) BETWEEN v_lat - v_high AND v_lat + v_high
+                AND st_x(x.point) BETWEEN v_lon - v_wide AND v_lon + v_wide
                 AND x.id <> c.id AND x.received_at > v_after
             ORDER BY x.received_at DESC OFFSET 0) AS n
         WHERE metres(n.point, c.point) <= v_metres

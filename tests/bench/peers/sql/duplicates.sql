@@ -1,10 +1,11 @@
--- $1 tenant, $2 case, $3 category, $4 longitude, $5 latitude, $6 metres, $7 since: open cases that may be the same. A band of
--- latitude of what is open of one category; the newest first, and no more of them measured than it takes.
+-- $1 tenant, $2 case, $3 category, $4 longitude, $5 latitude, $6 metres, $7 since: open cases that may be the same. A box in
+-- the index of what is open of one category; the newest first, and no more of them measured than it takes.
 SELECT n.id::text FROM (
     SELECT x.id, x.point, x.received_at FROM cases x
     WHERE x.tenant = $1 AND x.category = $3 AND x.id <> $2::uuid AND x.ended IS NULL AND x.point IS NOT NULL
         AND st_y(x.point) BETWEEN $5::float8 - $6::float8 / 110574 AND $5::float8 + $6::float8 / 110574
-        AND abs(st_x(x.point) - $4::float8) <= $6::float8 / (111319 * cos(radians(least(abs($5::float8) + $6::float8 / 110574, 89.9))))
+        AND st_x(x.point) BETWEEN $4::float8 - $6::float8 / (111319 * cos(radians(least(abs($5::float8) + $6::float8 / 110574, 89.9))))
+            AND $4::float8 + $6::float8 / (111319 * cos(radians(least(abs($5::float8) + $6::float8 / 110574, 89.9))))
         AND x.received_at > $7
     ORDER BY x.received_at DESC OFFSET 0) AS n
 WHERE st_distance(n.point::geography, ST_SetSRID(ST_MakePoint($4, $5), 4326)::geography) <= $6

@@ -179,8 +179,7 @@ void connection_set_up(struct db_connection *connection, const struct db_segment
     }
     if (connection->failures > 1)
         log_line(LOG_INFO, "database: a %s connection stands again", connection->write ? "write" : "read");
-    if (connection->failures > 0)
-        try_others(connection->db);
+    try_others(connection->db);
     connection->state = CONNECTION_UP;
     connection->failures = 0;
     db_check_away(connection->db);

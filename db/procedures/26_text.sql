@@ -26,13 +26,4 @@ RETURN text_fold(concat_ws(E'\n', p_title, p_description, p_address));
 
 CREATE FUNCTION case_grams(p_title text, p_description text, p_address text) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN text_grams(concat_ws(E'\n', p_title, p_description, p_address));
-
-CREATE FUNCTION case_text_put(p_tenant text, p_case_id uuid, p_title text, p_description text, p_address text)
-RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    v_grams text[] := case_grams(p_title, p_description, p_address);
-BEGIN
-    INSERT INTO case_texts (tenant, case_id, grams) VALUES (p_tenant, p_case_id, v_grams)
-    ON CONFLICT (tenant, case_id) DO UPDATE SET grams = excluded.grams;
-END $$;
-COMMENT ON FUNCTION case_text_put(text, uuid, text, text, text) IS 'Called whenever the words of a case are written again';
+COMMENT ON FUNCTION case_grams(text, text, text) IS 'What case_texts holds of these words.';

@@ -125,7 +125,7 @@ BEGIN
         ON CONFLICT (tenant, case_id, n) DO UPDATE SET name = excluded.name, phone = excluded.phone,
             anonymous = excluded.anonymous, private = excluded.private, contactable = excluded.contactable;
     END IF;
-    PERFORM case_text_put(c.tenant, c.id, c.title, c.description, c.address);
+    UPDATE case_texts SET grams = case_grams(c.title, c.description, c.address) WHERE tenant = c.tenant AND case_id = c.id;
 END $$;
 
 CREATE FUNCTION do_plan(INOUT w work) LANGUAGE plpgsql AS $$

@@ -22,6 +22,7 @@ enum {
     DRAIN_ALL_MS = 10000, /* at the latest then, and at most a twentieth of the time, also ids that have settled */
     DRAIN_ALL_SHARE = 20,
     CLOCK_MS = 1000,
+    FIGURES_MS = 1000, /* counted together, a case that changes often costs one look */
     SWEEP_MS = 10 * 60 * 1000,
     SWEEP_MORE_MS = 1000, /* a part at a time */
     HISTORY_MS = 60 * 60 * 1000,
@@ -30,6 +31,7 @@ enum {
 
 /* Of each street in one transaction, and of each table. */
 #define DRAIN_ROWS 1000
+#define FIGURE_CASES 500
 #define SWEEP_ROWS 50000
 #define TEXT_OF(number) #number
 #define AS_TEXT(number) TEXT_OF(number)
@@ -40,6 +42,7 @@ struct job {
     struct lease lease;       /* drain, clock */
     struct lease sweep_lease; /* of the clock's thread */
     uint64_t due_ms;          /* the next drain or tick */
+    uint64_t figures_ms;      /* the next look at the figures, no later than a tick */
     uint64_t rest_ms;         /* no drain before, whoever hints */
     uint64_t all_ms;          /* the next drain that looks at all ids */
     uint64_t sweep_ms;
@@ -163,6 +166,19 @@ static void history_turn(struct job *job, uint64_t now_ms)
     job->history_ms = now_ms + HISTORY_MS;
 }
 
+/* Figures, from the feed; between two parts of them the clocks have their turn. */
+static void figures_turn(struct job *job, uint64_t now_ms)
+{
+    const char *const values[] = {AS_TEXT(FIGURE_CASES)};
+
+    if (now_ms < job->figures_ms)
+        return;
+    if (session_run_number(&job->session, "SELECT stats_tick($1::integer)", 1, values) >= FIGURE_CASES)
+        job->due_ms = now_ms;
+    else
+        job->figures_ms = now_ms + FIGURES_MS;
+}
+
 static void clock_turn(struct job *job, uint64_t now_ms)
 {
     if (!lease_hold(&job->lease, &job->session, now_ms)) {
@@ -176,9 +192,7 @@ static void clock_turn(struct job *job, uint64_t now_ms)
         jobs_hint(job->jobs);
         job->due_ms = now_ms; /* it does a part at a time: there may be more */
     }
-    /* Figures, from the feed; between two parts of them the clocks have their turn. */
-    if (session_run_number(&job->session, "SELECT stats_tick(NULL)", 0, NULL) > 0)
-        job->due_ms = now_ms;
+    figures_turn(job, now_ms);
 }
 
 static void *clock_main(void *context)

@@ -178,8 +178,8 @@ BEGIN
     RETURN cardinality(v_cases);
 END $$;
 
--- A part at a time: the clocks, which the same thread keeps, must not wait for it.
-CREATE FUNCTION stats_tick(p_now timestamptz DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
+-- A part of each street at a time: the clocks, which the same thread keeps, must not wait for it.
+CREATE FUNCTION stats_tick(p_limit integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_tenant text;
     v_count bigint := 0;
@@ -188,9 +188,9 @@ BEGIN
         SELECT f.tenant FROM feed_positions f LEFT JOIN figure_positions p ON p.tenant = f.tenant
         WHERE f.last_position > coalesce(p.position, 0) ORDER BY f.tenant
     LOOP
-        v_count := v_count + stats_tenant_ticked(v_tenant, 100);
+        v_count := v_count + stats_tenant_ticked(v_tenant, p_limit);
     END LOOP;
     RETURN v_count;
 END $$;
-COMMENT ON FUNCTION stats_tick(timestamptz) IS
-    'Counts what the feed says has changed; answers how many cases: call again until it is 0. Figures do not depend on the time.';
+COMMENT ON FUNCTION stats_tick(integer) IS
+    'Counts what the feed says has changed; answers how many cases: fewer than p_limit, and none is left.';

@@ -471,6 +471,15 @@ unsigned db_waiting(const struct db *db)
     return db->n_reads + db->n_writes + db->n_delayed;
 }
 
+bool db_writing(const struct db *db)
+{
+    bool writing = db->n_writes;
+
+    for (unsigned i = 0; i < db->n_connections; i++)
+        writing = writing || (db->connections[i].write && db->connections[i].n_segments);
+    return writing;
+}
+
 void db_call_clear(struct db_call *call)
 {
     PQclear(call->result);

@@ -94,6 +94,8 @@ int db_tick(struct db *db, uint64_t now_ms, int most);
 bool db_ready(const struct db *db);
 /* Calls not sent yet. */
 unsigned db_waiting(const struct db *db);
+/* A write waits, or is under way. */
+bool db_writing(const struct db *db);
 void db_call_clear(struct db_call *call);
 
 /* What the prepared statement answers, learned at start: for binding encoders. */

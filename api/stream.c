@@ -400,8 +400,6 @@ int streams_turn(struct streams *streams, uint64_t now_ms, int most)
     more = streams_flush(streams);
     if (more)
         return 0;
-    if (streams->first_due && streams->rest_ms > now_ms && streams->rest_ms - now_ms < (uint64_t)most)
-        most = (int)(streams->rest_ms - now_ms);
     if (streams->buried)
         most = most < BURY_MS ? most : BURY_MS;
     return most < SECOND_MS ? most : SECOND_MS;

@@ -16,7 +16,6 @@ enum {
     STREAM_RIGHTS = 6,             /* tenant, actor, roles, op_roles, org, areas: first in both statements */
     STREAM_PLACE = 64,             /* feed|<era>|<position> */
     STREAM_READS = 8,              /* at the same time, of one worker: who streams must not push aside who asks */
-    STREAM_YIELD = 4,              /* and rest so much longer than they ran while others wait for the database */
     STREAM_WRITES = 256,           /* in one turn, likewise */
     STREAM_QUEUE_HIGH = 64 * 1024, /* with so much unsent at the next reading, a stream goes on by itself */
     STREAM_QUEUE_LOW = 8 * 1024,   /* and reads on when so little is left */
@@ -99,7 +98,6 @@ struct query {
     struct voice *voice;
     struct reader *reader;
     struct stream *stream;
-    uint64_t begun_ms;
     char place[STREAM_PLACE];
     const char *values[];
 };
@@ -119,7 +117,6 @@ struct streams {
     struct stream *buried; /* ended this turn, whose events may still name them; freed one turn later */
     struct chunk *beat;
     uint64_t now_ms, second_ms;
-    uint64_t rest_ms; /* nothing is read before */
 };
 
 /* stream.c */

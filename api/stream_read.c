@@ -77,7 +77,6 @@ static struct query *query_new(struct streams *streams, struct voice *voice, con
     if (!query)
         return NULL;
     query->streams = streams;
-    query->begun_ms = streams->now_ms;
     query->voice = voice;
     voice->refs++;
     memcpy(query->values, voice->values, voice->n * sizeof(char *));
@@ -252,23 +251,13 @@ static void take_page(struct reader *reader, const struct voice *voice, const PG
         reader_rest(reader);
 }
 
-/* Who streams hears a little later when there is much to do; who writes does not. */
-static void yield(struct streams *streams, const struct query *query)
-{
-    uint64_t now_ms = streams->worker->now_ms;
-
-    if (streams->worker->db && db_waiting(streams->worker->db))
-        streams->rest_ms = now_ms + (now_ms - query->begun_ms) * STREAM_YIELD;
-}
-
 static void page_read(struct db_call *call)
 {
     struct query *query = call->context;
     struct streams *streams = query->streams;
     struct reader *reader = query->reader;
 
-    yield(streams, query);
-
+    pace_end(&streams->worker->pace, streams->worker->now_ms);
     if (reader)
         reader->query = NULL;
     note_error(call);
@@ -299,6 +288,7 @@ static void read_page(struct reader *reader)
     snprintf(query->place, sizeof query->place, "%s", reader->place);
     query->values[streams->cursor] = query->place;
     query->values[streams->limit_value] = STREAM_PAGE;
+    pace_begin(&streams->worker->pace, PACE_STREAMS, streams->now_ms);
     query_run(query);
 }
 
@@ -368,7 +358,8 @@ void streams_read(struct streams *streams)
         if (!stream->ended)
             run_check(stream);
     }
-    while (streams->first_due && streams->n_queries < STREAM_READS && streams->now_ms >= streams->rest_ms) {
+    while (streams->first_due && streams->n_queries < STREAM_READS &&
+           pace_lets(&streams->worker->pace, streams->now_ms)) {
         struct reader *reader = streams->first_due;
 
         streams->first_due = reader->next_due;

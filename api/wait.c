@@ -7,8 +7,8 @@
 
 #include "worker.h"
 
-/* At the same time: whoever is woken with thousands must not push aside those who ask. */
-enum { MARGIN_MS = 150, MAX_RUNNING = 32, MAX_RUNNING_BUSY = 4, SEEN = 4096 };
+/* MAX_RUNNING at the same time: whoever is woken with thousands must not push aside those who ask. */
+enum { MARGIN_MS = 150, MAX_RUNNING = 32, SEEN = 4096 };
 
 /* FIRST: its statement was sent before it hung. RESTING: it has looked a moment ago, and looks again when that is over
  * if something happened meanwhile. */
@@ -92,12 +92,18 @@ static void enlist(struct waiter *waiter, struct waiter_list *list)
 /* The one place that moves a waiter from state to state. */
 static void enter(struct waiter *waiter, enum waiter_state state)
 {
-    struct waiters *waiters = waiter->waiters;
+    struct worker *worker = waiter->request->worker;
 
     if (list_of(waiter))
         unlist(waiter, list_of(waiter));
-    waiters->n_running -= waiter->state == WAITER_RUNNING;
-    waiters->n_running += state == WAITER_RUNNING;
+    if (waiter->state == WAITER_RUNNING) {
+        waiter->waiters->n_running--;
+        pace_end(&worker->pace, worker->now_ms);
+    }
+    if (state == WAITER_RUNNING) {
+        waiter->waiters->n_running++;
+        pace_begin(&worker->pace, PACE_WAITS, worker->now_ms);
+    }
     waiter->state = state;
     if (list_of(waiter))
         enlist(waiter, list_of(waiter));
@@ -205,11 +211,13 @@ void wait_seen(struct request *request)
 
 bool wait_park(struct request *request)
 {
+    struct worker *worker = request->worker;
     uint64_t who = who_asks(request);
-    const struct seen *seen = &request->worker->waiters->seen[who % SEEN];
+    const struct seen *seen = &worker->waiters->seen[who % SEEN];
+    bool rests = seen->who == who && worker->now_ms < seen->until_ms;
     struct waiter *waiter = NULL;
 
-    if (seen->who == who && request->worker->now_ms < seen->until_ms)
+    if (rests || !pace_lets(&worker->pace, worker->now_ms))
         waiter = waiter_new(request);
     if (!waiter)
         return false;
@@ -217,7 +225,7 @@ bool wait_park(struct request *request)
     request->wait_until_ms = waiter->deadline_ms;
     list_in(waiter);
     request->waiter = waiter;
-    rest(waiter, seen->until_ms);
+    rest(waiter, rests ? seen->until_ms : worker->now_ms);
     return true;
 }
 
@@ -277,13 +285,13 @@ void wait_end(struct request *request)
     waiter->waiters->again(request);
 }
 
-void waiters_run(struct waiters *waiters, bool busy)
+void waiters_run(struct waiters *waiters, uint64_t now_ms)
 {
-    unsigned most = busy ? MAX_RUNNING_BUSY : MAX_RUNNING;
-
-    while (waiters->ready.first && waiters->n_running < most) {
+    while (waiters->ready.first && waiters->n_running < MAX_RUNNING) {
         struct waiter *waiter = waiters->ready.first;
 
+        if (!pace_lets(&waiter->request->worker->pace, now_ms))
+            return;
         enter(waiter, WAITER_RUNNING);
         waiters->again(waiter->request);
     }

@@ -27,7 +27,8 @@ struct waiters *waiters_free(struct waiters *waiters);
 bool wait_register(struct request *request, const PGresult *keys);
 /* The request is answered with all that there is to show: if it comes back for more within a moment, wait_park. */
 void wait_seen(struct request *request);
-/* Takes in one that comes back too soon; in a moment `again` is called for it. False: it may look now. */
+/* Takes in one that comes back too soon, or while others write; in a moment `again` is called for it. False: it may
+ * look now. */
 bool wait_park(struct request *request);
 /* Its look is the first: it came back too soon, hangs nowhere, and is no longer kept from looking. */
 bool wait_unpark(struct request *request);
@@ -41,9 +42,8 @@ void wait_leave(struct request *request);
 /* No more waiting for this one. */
 void wait_end(struct request *request);
 
-/* Runs those that were woken, a few at a time, and fewer while others wait for the database; to be called once a turn.
- */
-void waiters_run(struct waiters *waiters, bool busy);
+/* Runs those that were woken, a few at a time, at the worker's pace; to be called each turn. */
+void waiters_run(struct waiters *waiters, uint64_t now_ms);
 void waiters_end_all(struct waiters *waiters);
 /* Ends waits whose time is up. Returns milliseconds to the next, at most `most`. */
 int waiters_tick(struct waiters *waiters, uint64_t now_ms, int most);

@@ -290,9 +290,12 @@ static int tick(struct worker *worker)
 
     worker->now_ms = worker_clock_ms();
     timeout = waiters_tick(worker->waiters, worker->now_ms, timeout);
-    waiters_run(worker->waiters, db_waiting(worker->db) > 0);
+    timeout = pace_turn(&worker->pace, worker->now_ms, db_writing(worker->db), timeout);
+    if (worker->pace.last == PACE_STREAMS)
+        waiters_run(worker->waiters, worker->now_ms);
     timeout = connections_tick(worker, timeout);
     timeout = streams_turn(worker->streams, worker->now_ms, timeout);
+    waiters_run(worker->waiters, worker->now_ms);
     db_flush(worker->db);
     timeout = db_tick(worker->db, worker->now_ms, timeout);
     report(worker);

@@ -14,6 +14,7 @@
 #include "event.h"
 #include "hooks.h"
 #include "metrics.h"
+#include "pace.h"
 #include "rate.h"
 #include "service.h"
 #include "stream.h"
@@ -41,6 +42,7 @@ struct worker {
     struct connections connections;
     struct hooks *hooks;
     struct waiters *waiters;
+    struct pace pace; /* of waits and streams */
     struct streams *streams;
     struct names *names;
     struct rates *rates;        /* of citizens */

@@ -74,6 +74,7 @@ static int setup(void **state)
     memset(over, 0, sizeof over);
     answers_at_once = false;
     worker.now_ms = 1000;
+    worker.pace = (struct pace){.quiet_ms = 1000};
     hooks = hooks_new();
     worker.waiters = waiters_new(hooks, N - 1, run_again, run_over);
     for (size_t i = 0; i < N; i++)
@@ -98,7 +99,7 @@ static int teardown(void **state)
 static void tell(const char *tenant, const char *keys)
 {
     hooks_wake(hooks, tenant, keys);
-    waiters_run(worker.waiters, /* busy= */ false);
+    waiters_run(worker.waiters, worker.now_ms);
 }
 
 /* The turn `ms` from now. */
@@ -106,7 +107,7 @@ static void turn(uint64_t ms)
 {
     worker.now_ms += ms;
     waiters_tick(worker.waiters, worker.now_ms, 1000);
-    waiters_run(worker.waiters, /* busy= */ false);
+    waiters_run(worker.waiters, worker.now_ms);
 }
 
 static const char *const urban[] = {"o:urban"};
@@ -197,6 +198,32 @@ static void test_who_comes_back_too_soon(void **state)
     assert_int_equal(over[0], 1);
 }
 
+/* While others write without a pause: one at a time, with a rest between, and who comes back meanwhile waits its turn.
+ */
+static void test_gives_way_to_writers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(enter(i, "maoshan", urban, 1));
+        assert_true(wait_hang(&requests[i]));
+    }
+    worker.now_ms += PACE_BUSY_MS;
+    pace_turn(&worker.pace, worker.now_ms, /* writing= */ true, 1000);
+    tell("maoshan", "o:urban");
+    assert_int_equal(again[0] + again[1], 1);
+    make(2, "maoshan", "water");
+    assert_true(wait_park(&requests[2]));
+    worker.now_ms += 2;
+    answers_at_once = true;
+    wait_leave(&requests[again[1]]);
+    turn(2 * PACE_REST - 1);
+    assert_int_equal(again[0] + again[1], 1);
+    turn(1);
+    assert_int_equal(again[0] + again[1], 2); /* it has the longer wait */
+    turn(1);
+    assert_int_equal(again[2], 1);
+}
+
 /* One that was shown something before the others looked in vain looks before them. */
 static void test_rests_end_in_their_order(void **state)
 {
@@ -239,7 +266,7 @@ static void test_news_while_the_statement_runs(void **state)
     tell("maoshan", "o:urban");
     assert_int_equal(again[0], 0);
     assert_true(wait_hang(&requests[0]));
-    waiters_run(worker.waiters, /* busy= */ false);
+    waiters_run(worker.waiters, worker.now_ms);
     assert_int_equal(again[0], 1);
     assert_true(wait_hang(&requests[0]));
     turn(WAIT_REST_MS);
@@ -349,7 +376,7 @@ static void test_a_few_at_a_time(void **state)
     for (size_t i = 0; i < N - 1; i++)
         if (again[i])
             assert_true(wait_hang(&requests[i]));
-    waiters_run(worker.waiters, /* busy= */ false);
+    waiters_run(worker.waiters, worker.now_ms);
     for (size_t i = 0; i < N - 1; i++)
         assert_int_equal(again[i], 1);
     /* Woken, not yet run, and gone. */
@@ -357,7 +384,7 @@ static void test_a_few_at_a_time(void **state)
     tell("maoshan", "o:urban");
     for (size_t i = 0; i < N - 1; i++)
         wait_leave(&requests[i]);
-    waiters_run(worker.waiters, /* busy= */ false);
+    waiters_run(worker.waiters, worker.now_ms);
     assert_int_equal(waiters_count(worker.waiters), 0);
 }
 
@@ -377,6 +404,7 @@ int main(void)
         TEST(test_a_few_at_a_time),
         TEST(test_rests_between_two_looks),
         TEST(test_who_comes_back_too_soon),
+        TEST(test_gives_way_to_writers),
         TEST(test_rests_end_in_their_order),
         TEST(test_ends_before_it_has_looked),
     };

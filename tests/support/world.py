@@ -146,9 +146,11 @@ def build_world(url: str, tenant: str) -> None:
         for code, (lon, lat) in GRIDS.items():
             world.area("grid", ["ST", code.split("-")[0], code], f"Grid {code}", None, square(lon, lat))
         world.area("estate", ["ST", "XF", "XF-01", "XF-01-E"], "The estate", "estate_co", square(*GRIDS["XF-01"]))
+        # A release before 0023, which is migrated afterwards, knows less of places.
+        knows = connection.execute("SELECT to_regclass('hazards') IS NOT NULL").fetchone()[0]
         for name, (grid, capacity, estate, organisation) in PLACES.items():
-            world.insert("places", id=place_uuid(tenant, name), grid_code=grid, kind="shop", name=name, capacity=capacity,
-                         estate_code=estate, organisation_code=organisation)
+            more = {"estate_code": estate, "organisation_code": organisation} if knows else {}
+            world.insert("places", id=place_uuid(tenant, name), grid_code=grid, kind="shop", name=name, capacity=capacity, **more)
         for subject, fields in PEOPLE.items():
             world.person(subject, *fields)
         for code, (lead, on_scene, photo) in CATEGORIES.items():

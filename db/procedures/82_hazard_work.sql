@@ -127,7 +127,12 @@ DECLARE
     h hazards := w.h;
     v_due timestamptz := local_midnight((w.me).zone, w.now, (w.policy ->> 'hazard_days')::integer);
     v_role text := w.role;
+    v_was text := h.colour;
 BEGIN
+    -- What comes back to work was passed over by whoever is just changing the capacity: wait for them.
+    IF p_cause = 'rework' THEN
+        PERFORM FROM places p WHERE p.tenant = h.tenant AND p.id = h.place_id FOR SHARE;
+    END IF;
     h.capacity := (SELECT p.capacity FROM places p WHERE p.tenant = h.tenant AND p.id = h.place_id);
     h.same_day_fixable := h.same_day_fixable AND h.due_at > w.now;
     h.colour := hazard_colour(h.same_day_fixable, h.capacity, w.policy);
@@ -137,7 +142,7 @@ BEGIN
     END IF;
     w.role := 'system';
     w := hazard_recolour_noted(w, h, p_cause);
-    IF h.colour <> 'blue' AND ((w.old).colour = 'blue' OR h.due_at IS NULL) AND v_due IS DISTINCT FROM (w.h).due_at THEN
+    IF h.colour <> 'blue' AND (v_was = 'blue' OR h.due_at IS NULL) AND v_due IS DISTINCT FROM (w.h).due_at THEN
         PERFORM hazard_planned(w, jsonb_build_array(jsonb_build_object('title', '限期整改', 'due_at', v_due)));
         w := hazard_due_to(w, v_due, 'recolour');
     END IF;

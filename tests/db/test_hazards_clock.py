@@ -1,11 +1,13 @@
 """What time and a change of capacity make of the colours: at the midnight, once, also after an outage, with its history."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 from support.machine import done, refused
+from support.postgres import until
 from support.world import iso, place_uuid
 from test_hazards_machine import changes, events, midnight, nodes, submitted
 
@@ -150,3 +152,20 @@ def test_who_corrects_a_capacity(m):
     refused(capacity(m, "far", 3, "grid1"), "not_in_area")
     refused(capacity(m, "far", 3, "community_xf"), "not_in_area")
     assert done(capacity(m, "far", 3, "community_ca"))["capacity"] == 3
+
+
+def waiting(connection) -> bool:
+    connection.execute("SELECT pg_stat_clear_snapshot()")
+    return bool(connection.execute("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%hazard_act%'").fetchall())
+
+
+def test_a_fail_waits_for_a_new_capacity(m, owner_url):
+    """Both at once: the fail must not keep the capacity that was, for the change has passed it over."""
+    hazard = done(m.found("hall31", nodes=nodes(m, 5)))
+    submitted(m, hazard)
+    with psycopg.connect(owner_url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("UPDATE whistled.places SET capacity = 3 WHERE id = %s", (place_uuid(m.tenant, "hall31"),))
+        failing = pool.submit(m.hazard, "supervisor", "fail", hazard, reason="no")
+        until(lambda: waiting(other))
+        other.commit()
+        assert done(failing.result())["colour"] == "orange"

@@ -1,10 +1,15 @@
 -- A hazard that goes on as a case, and what it hears of it; the midnight of the blue ones; the capacity of a place.
 
 CREATE FUNCTION hazard_case_body(w hazard_work) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    p places;
 BEGIN
+    SELECT * INTO p FROM places x WHERE x.tenant = (w.h).tenant AND x.id = (w.h).place_id;
     RETURN jsonb_strip_nulls(jsonb_build_object('kind', 'hazard', 'category', (w.h).category, 'description', (w.h).description,
-        'place_id', (w.h).place_id, 'source', 'patrol', 'level', w.body -> 'level', 'answers', w.body -> 'answers',
-        'title', left((SELECT p.name FROM places p WHERE p.tenant = (w.h).tenant AND p.id = (w.h).place_id), 100)));
+        'title', left(p.name, 100), 'place_id', p.id, 'address', p.address, 'area', (w.h).area,
+        'location', CASE WHEN p.location IS NOT NULL
+            THEN jsonb_build_object('lon', ST_X(p.location), 'lat', ST_Y(p.location)) END,
+        'source', 'patrol', 'level', w.body -> 'level', 'answers', w.body -> 'answers'));
 END $$;
 
 -- Intake may refuse; then nothing is done.

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from psycopg.types.json import Jsonb
 from support.machine import at_source, done, refused
-from support.world import iso
+from support.world import iso, place_uuid
 from test_hazards_machine import changes, events, nodes, submitted
 
 
@@ -116,6 +116,14 @@ def test_it_goes_on_as_a_case(m, by):
     assert (case["state"], case["proposed_level"], case["description"]) == ("received", "complex", "d")
     refused(m.hazard("grid1", "start", hazard), "invalid_transition")
     assert m.hazard("grid1", "refer", done(m.found("hall31"))).code == "insufficient_role"
+
+
+def test_the_case_lies_where_the_place_does(m):
+    m.one("UPDATE places SET location = ST_SetSRID(ST_MakePoint(%s, %s), 4326), address = '7 Lake Road' WHERE id = %s RETURNING 1",
+          m.point["lon"], m.point["lat"], place_uuid(m.tenant, "hall31"))
+    _, case = referred(m)
+    where = m.one("SELECT ST_X(point) AS lon, ST_Y(point) AS lat, address FROM cases WHERE id = %s", case["id"])
+    assert where == {"lon": m.point["lon"], "lat": m.point["lat"], "address": "7 Lake Road"} and case["area"] == "XF-01"
 
 
 def test_what_intake_refuses_is_not_referred(m):

@@ -5,7 +5,7 @@
     ST_X(w.point) AS location__lon, ST_Y(w.point) AS location__lat,
     CASE WHEN w.point IS NOT NULL THEN 'wgs84' END AS location__coord_sys,
     CASE WHEN w.point IS NOT NULL THEN w.address END AS location__address,
-    w.address, c.place_id, c.area AS area__code, c.community AS community__code,
+    w.address, c.place_id, CASE WHEN sees_staff(m) THEN c.hazard_id END AS hazard_id, c.area AS area__code, c.community AS community__code,
     (i.e).reporter_name AS reporter__name, (i.e).reporter_phone AS reporter__phone,
     (i.e).reporter_anonymous AS reporter__anonymous, (i.e).reporter_private AS reporter__private,
     (i.e).reporter_contactable AS reporter__contactable, c.tags,

@@ -74,6 +74,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v_ticket tickets;
 BEGIN
+    IF p_request.hazard_id IS NOT NULL THEN
+        RETURN hazard_in_sight(p_me, hazard_of(p_request.tenant, p_request.hazard_id));
+    END IF;
     IF owner_sees_case(p_me, p_case) AND within_scope(p_me, p_case.area)
         AND (p_request.asked_by = p_me.person_id OR request_is_of_reporter(p_me, p_request)) THEN
         RETURN true;

@@ -63,6 +63,10 @@ BEGIN
     IF p_attachment.created_by = p_me.person_id THEN
         RETURN true;
     END IF;
+    IF hazard_in_sight(p_me, (SELECT h FROM hazard_attachments x JOIN hazards h ON h.tenant = x.tenant AND h.id = x.hazard_id
+        WHERE x.tenant = p_me.tenant AND x.attachment_id = p_attachment.id)) THEN
+        RETURN true;
+    END IF;
     SELECT * INTO v_hung FROM case_attachments h WHERE h.tenant = p_me.tenant AND h.attachment_id = p_attachment.id;
     SELECT * INTO v_case FROM cases c WHERE c.tenant = p_me.tenant AND c.id = v_hung.case_id;
     RETURN FOUND AND case_in_sight(p_me, v_case) AND attachment_in_sight(p_me, v_hung,

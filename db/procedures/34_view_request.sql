@@ -2,7 +2,7 @@
 
 CREATE TYPE request_reply AS (
     _code text, _pointer text, _detail jsonb, _version bigint, _location text, _replayed boolean,
-    id uuid, version bigint, kind text, case_id uuid, case_number text, ticket_id uuid, state text, reason text,
+    id uuid, version bigint, kind text, case_id uuid, case_number text, ticket_id uuid, hazard_id uuid, state text, reason text,
     proposal jsonb, asked_by__kind text, asked_by__id text, asked_by__name text, asked_at timestamptz,
     due_at timestamptz, approvals json, decided_by__kind text, decided_by__id text, decided_by__name text,
     decided_at timestamptz, note text, sole_person boolean, decidable boolean, allowed_actions text[]
@@ -58,6 +58,7 @@ BEGIN
     v.case_id := p_request.case_id;
     v.case_number := p_case.number;
     v.ticket_id := p_request.ticket_id;
+    v.hazard_id := p_request.hazard_id;
     v.state := p_request.state;
     v.reason := p_request.reason;
     -- What was joined to it are other reporters' words.
@@ -88,7 +89,7 @@ BEGIN
     END IF;
     SELECT * INTO v_request FROM requests r WHERE r.tenant = p_tenant AND r.id = p_request_id;
     SELECT * INTO v_case FROM cases c WHERE c.tenant = p_tenant AND c.id = v_request.case_id;
-    IF NOT FOUND OR NOT request_in_sight(v_me, v_request, v_case) THEN
+    IF NOT coalesce(v_request.id IS NOT NULL AND request_in_sight(v_me, v_request, v_case), false) THEN
         RETURN request_refusal('not_found');
     END IF;
     RETURN request_view(v_me, v_request, v_case);

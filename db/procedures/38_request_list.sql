@@ -2,13 +2,13 @@
 
 CREATE TYPE request_item AS (
     _code text, _item boolean, _cursor text, _total bigint,
-    id uuid, version bigint, kind text, case_id uuid, case_number text, ticket_id uuid, state text, reason text,
+    id uuid, version bigint, kind text, case_id uuid, case_number text, ticket_id uuid, hazard_id uuid, state text, reason text,
     proposal jsonb, asked_by__kind text, asked_by__id text, asked_by__name text, asked_at timestamptz,
     due_at timestamptz, approvals json, decided_by__kind text, decided_by__id text, decided_by__name text,
     decided_at timestamptz, note text, sole_person boolean, decidable boolean, allowed_actions text[]
 );
 
-CREATE TYPE request_filter AS (state text[], kind text[], "case" uuid[], ticket uuid[], decidable boolean);
+CREATE TYPE request_filter AS (state text[], kind text[], "case" uuid[], ticket uuid[], hazard uuid[], decidable boolean);
 
 CREATE FUNCTION request_item_steer(p_code text, p_total bigint) RETURNS request_item
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -30,6 +30,7 @@ BEGIN
         CASE WHEN p.kind IS NOT NULL THEN 'r.kind = ANY (($2).kind)' END,
         CASE WHEN p."case" IS NOT NULL THEN 'r.case_id = ANY (($2)."case")' END,
         CASE WHEN p.ticket IS NOT NULL THEN 'r.ticket_id = ANY (($2).ticket)' END,
+        CASE WHEN p.hazard IS NOT NULL THEN 'r.hazard_id = ANY (($2).hazard)' END,
         CASE WHEN p.decidable THEN 'r.state = ''pending''' END,
         CASE WHEN p_me.scope IS NOT NULL OR NOT sees_all(p_me) THEN 'request_in_sight($1, r, c)' END,
         CASE WHEN p.decidable IS NOT NULL THEN 'request_decidable($1, r, c) = ($2).decidable' END);
@@ -40,11 +41,11 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT NULL::text, true, place_of((k.r).asked_at, (k.r).id), NULL::bigint,
-            v.id, v.version, v.kind, v.case_id, v.case_number, v.ticket_id, v.state, v.reason, v.proposal,
+            v.id, v.version, v.kind, v.case_id, v.case_number, v.ticket_id, v.hazard_id, v.state, v.reason, v.proposal,
             v.asked_by__kind, v.asked_by__id, v.asked_by__name, v.asked_at, v.due_at, v.approvals,
             v.decided_by__kind, v.decided_by__id, v.decided_by__name, v.decided_at, v.note, v.sole_person,
             v.decidable, v.allowed_actions
-        FROM (SELECT r, c FROM requests r JOIN cases c ON c.tenant = r.tenant AND c.id = r.case_id
+        FROM (SELECT r, c FROM requests r LEFT JOIN cases c ON c.tenant = r.tenant AND c.id = r.case_id
             WHERE %s%s ORDER BY r.asked_at DESC, r.id DESC LIMIT $5) AS k
         CROSS JOIN LATERAL request_view($1, k.r, k.c) AS v',
         request_where(p_me, p), CASE WHEN p_cursor IS NOT NULL THEN ' AND (r.asked_at, r.id) < ($3, $4)' END)
@@ -55,7 +56,7 @@ CREATE FUNCTION request_count(p_me actor, p request_filter) RETURNS bigint LANGU
 DECLARE
     v_count bigint;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM requests r JOIN cases c ON c.tenant = r.tenant AND c.id = r.case_id
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM requests r LEFT JOIN cases c ON c.tenant = r.tenant AND c.id = r.case_id
         WHERE %s LIMIT 10001) AS k', request_where(p_me, p))
     INTO v_count USING p_me, p;
     RETURN v_count;

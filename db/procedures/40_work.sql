@@ -59,6 +59,7 @@ RETURN jsonb '{
     "urge_minutes": 60, "callback_minutes": 1440, "callback_tries": 3, "check_metres": 200, "check_accuracy_metres": 100, "check_share": {},
     "duplicate_metres": 50, "duplicate_days": 30, "stages": [80, 100, 120],
     "hint_cases": 3, "hint_metres": 200, "hint_days": 7, "appeal_days": 15,
+    "hazard_people": 30, "hazard_days": 1,
     "satisfied_weights": {"1": 0, "2": 0, "3": 0.6, "4": 0.8, "5": 1},
     "score_weights": {"response": 30, "solve": 35, "satisfy": 35},
     "unreasonable_codes": ["false_report", "in_legal_process", "already_final"]

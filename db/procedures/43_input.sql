@@ -16,6 +16,7 @@ BEGIN
             SELECT FROM attachments a
             WHERE a.tenant = (w.c).tenant AND a.id = i.id::uuid AND a.created_by = (w.me).person_id)
         OR EXISTS (SELECT FROM case_attachments h WHERE h.tenant = (w.c).tenant AND h.attachment_id = i.id::uuid)
+        OR EXISTS (SELECT FROM hazard_attachments h WHERE h.tenant = (w.c).tenant AND h.attachment_id = i.id::uuid)
         OR EXISTS (
             SELECT FROM jsonb_array_elements_text(v_ids) WITH ORDINALITY AS j (id, n) WHERE j.id = i.id AND j.n < i.n);
     IF v_bad IS NOT NULL THEN

@@ -87,7 +87,7 @@ CREATE TYPE case_reply AS (
     id uuid, number text, state text, step text, kind text, category__code text,
     title text, description text, level text, proposed_level text, registered boolean, source text,
     location__lon float8, location__lat float8, location__coord_sys text, location__address text,
-    address text, place_id uuid, area__code text, community__code text,
+    address text, place_id uuid, hazard_id uuid, area__code text, community__code text,
     reporter__name text, reporter__phone text, reporter__anonymous boolean, reporter__private boolean,
     reporter__contactable boolean, tags text[], attachments json, external_refs json, answers jsonb,
     claimed_at timestamptz, received_at timestamptz, round integer, round_started_at timestamptz,

@@ -123,6 +123,9 @@ BEGIN
     END IF;
     w.c := c;
     PERFORM events_written(w);
+    IF c.state <> v_old.state AND (v_old.state = 'closed' OR c.state IN ('closed', 'rejected', 'merged', 'voided')) THEN
+        PERFORM hazards_follow(w);
+    END IF;
 END $$;
 COMMENT ON FUNCTION case_written(work) IS 'The work, written.';
 

@@ -83,7 +83,7 @@ BEGIN
     LOOP
         v_count := v_count + case_ticked(p_tenant, v_case, p_now)::integer;
     END LOOP;
-    RETURN v_count;
+    RETURN v_count + hazards_ticked(p_tenant, p_now, p_limit);
 END $$;
 
 -- Short transactions: a batch holds its cases' locks, and the next call goes on.
@@ -99,4 +99,4 @@ BEGIN
     RETURN v_count;
 END $$;
 COMMENT ON FUNCTION clock_tick(timestamptz) IS
-    'Breaches, reminders and timers that are due by now; answers how many cases it moved: call again until it is 0.';
+    'Breaches, reminders and timers that are due by now; answers how many cases and hazards it moved: call again until it is 0.';

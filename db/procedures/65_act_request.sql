@@ -58,6 +58,7 @@ RETURNS request_reply LANGUAGE plpgsql AS $$
 DECLARE
     v_me actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     v_key key_state;
+    v request_reply;
     w work;
 BEGIN
     IF v_me.refusal IS NOT NULL THEN
@@ -68,6 +69,13 @@ BEGIN
         RETURN request_refusal('idempotency_key_reused');
     ELSIF v_key.state = 'replay' THEN
         RETURN request_replayed(v_me, v_key.object_id);
+    END IF;
+    IF (request_of(p_tenant, p_request)).hazard_id IS NOT NULL THEN
+        v := hazard_request_act(v_me, p_action, p_if_match, p_now, p_request, p_body);
+        IF v._code IS NULL THEN
+            PERFORM key_remember(p_tenant, p_actor, 'requests.' || p_action, p_key, p_fingerprint, p_request);
+        END IF;
+        RETURN v;
     END IF;
     w := request_locked(v_me, p_action, p_body, p_request, p_now);
     IF (w.r).id IS NULL THEN

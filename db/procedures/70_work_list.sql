@@ -87,7 +87,7 @@ CREATE FUNCTION request_work(p_me actor, p_now timestamptz) RETURNS SETOF work_i
 BEGIN
     RETURN QUERY
     SELECT NULL::text, true, 'request'::text, 'approve'::text, count(*), count(*) FILTER (WHERE r.due_at < p_now)
-    FROM requests r JOIN cases c ON c.tenant = r.tenant AND c.id = r.case_id
+    FROM requests r LEFT JOIN cases c ON c.tenant = r.tenant AND c.id = r.case_id
     WHERE r.tenant = p_me.tenant AND r.state = 'pending'
         AND request_in_sight(p_me, r, c) AND request_decidable(p_me, r, c)
     HAVING count(*) > 0;

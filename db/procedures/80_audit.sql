@@ -217,6 +217,73 @@ BEGIN ATOMIC
             OR e.from_state IN ('returned', 'recalled') AND e.ticket_id IS NOT NULL);
 END;
 
+-- A hazard as its events tell it; asking and deciding move nothing.
+CREATE FUNCTION audit_hazard_chain(p_tenant text) RETURNS SETOF difference LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH chain AS (
+        SELECT e.hazard_id, e.seq, e.action, e.from_state, e.to_state, e.colour, lag(e.to_state) OVER w AS before,
+            lag(e.colour) OVER w AS colour_before, row_number() OVER w AS n, lead(e.seq) OVER w IS NULL AS last
+        FROM hazard_events e WHERE e.tenant = p_tenant
+        WINDOW w AS (PARTITION BY e.hazard_id ORDER BY e.seq)
+    )
+    SELECT 'hazard', c.hazard_id, 'from of event ' || c.seq, c.from_state, c.before FROM chain c
+    WHERE c.from_state IS DISTINCT FROM c.before OR c.n <> c.seq
+    UNION ALL
+    SELECT 'hazard', c.hazard_id, 'transition ' || c.action, c.from_state, c.to_state FROM chain c
+    WHERE c.from_state IS DISTINCT FROM c.to_state AND c.n > 1 AND NOT EXISTS (
+        SELECT FROM hazard_moves m WHERE m.state = c.from_state AND m.action = c.action AND m.to_state = c.to_state)
+    UNION ALL
+    SELECT 'hazard', c.hazard_id, 'colour by ' || c.action, c.colour_before, c.colour FROM chain c
+    WHERE c.n > 1 AND c.action <> 'recolour' AND c.colour <> c.colour_before
+    UNION ALL
+    SELECT 'hazard', h.id, f.what, f.stored, f.computed
+    FROM hazards h LEFT JOIN chain c ON c.hazard_id = h.id AND c.last
+    CROSS JOIN LATERAL (VALUES ('state', h.state, c.to_state), ('colour', h.colour, c.colour),
+        ('events', h.event_seq::text, c.seq::text)) AS f (what, stored, computed)
+    WHERE h.tenant = p_tenant AND f.stored IS DISTINCT FROM f.computed;
+END;
+
+CREATE FUNCTION audit_hazard_facts(p_tenant text) RETURNS SETOF difference LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'hazard', h.id, f.what, f.stored, f.computed
+    FROM hazards h
+    CROSS JOIN LATERAL (
+        SELECT array_agg(DISTINCT e.person_id ORDER BY e.person_id) FILTER (WHERE e.action IN ('start', 'submit')) AS workers,
+            count(*) FILTER (WHERE e.action = 'fail') AS reworks
+        FROM hazard_events e WHERE e.tenant = h.tenant AND e.hazard_id = h.id) AS e
+    CROSS JOIN LATERAL (
+        SELECT max(n.due_at) AS due FROM hazard_nodes n
+        WHERE n.tenant = h.tenant AND n.hazard_id = h.id AND n.superseded_at IS NULL) AS n
+    CROSS JOIN LATERAL (VALUES
+        ('workers', ARRAY(SELECT unnest(h.workers) ORDER BY 1)::text, coalesce(e.workers, '{}')::text),
+        ('rework_count', h.rework_count::text, e.reworks::text),
+        ('last node', CASE WHEN h.colour <> 'blue' THEN h.due_at END::text, CASE WHEN h.colour <> 'blue' THEN n.due END::text),
+        ('midnight', h.clock_next_at::text,
+            CASE WHEN h.colour = 'blue' AND h.state IN ('open', 'rectifying') THEN h.due_at END::text),
+        ('requests_pending', h.requests_pending::text, (SELECT count(*) FROM requests r
+            WHERE r.tenant = h.tenant AND r.hazard_id = h.id AND r.state = 'pending')::text),
+        ('verified own work', CASE WHEN NOT h.sole_person AND h.verified_by = ANY (h.workers) THEN h.verified_by::text END, NULL)
+    ) AS f (what, stored, computed)
+    WHERE h.tenant = p_tenant AND f.stored IS DISTINCT FROM f.computed;
+END;
+
+-- Its due is what the last change made of it, and each change begins where the one before ended.
+CREATE FUNCTION audit_hazard_dues(p_tenant text) RETURNS SETOF difference LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH chain AS (
+        SELECT d.hazard_id, d.old_due, d.new_due, lag(d.new_due) OVER w AS before, lag(d.id) OVER w IS NULL AS first,
+            lead(d.id) OVER w IS NULL AS last
+        FROM hazard_deadline_changes d WHERE d.tenant = p_tenant
+        WINDOW w AS (PARTITION BY d.hazard_id ORDER BY d.id)
+    )
+    SELECT 'hazard', c.hazard_id, 'due changed from', c.old_due::text, c.before::text FROM chain c
+    WHERE NOT c.first AND c.old_due IS DISTINCT FROM c.before
+    UNION ALL
+    SELECT 'hazard', h.id, 'due', h.due_at::text, c.new_due::text
+    FROM hazards h JOIN chain c ON c.hazard_id = h.id AND c.last
+    WHERE h.tenant = p_tenant AND h.due_at IS DISTINCT FROM c.new_due;
+END;
+
 -- The case that a difference is about.
 CREATE FUNCTION audit_case_of(p_tenant text, p_id uuid) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -239,6 +306,9 @@ BEGIN ATOMIC
         UNION ALL SELECT * FROM audit_dues(p_tenant)
         UNION ALL SELECT * FROM audit_invariants(p_tenant)
         OFFSET 0) AS d -- asked of what differs, not of every row that is compared
-    WHERE NOT history_is_away(audit_case_of(p_tenant, d.id));
+    WHERE NOT history_is_away(audit_case_of(p_tenant, d.id))
+    UNION ALL SELECT * FROM audit_hazard_chain(p_tenant)
+    UNION ALL SELECT * FROM audit_hazard_facts(p_tenant)
+    UNION ALL SELECT * FROM audit_hazard_dues(p_tenant);
 END;
 COMMENT ON FUNCTION audit_objects(text) IS 'Where stored objects differ from their events; no row: nothing found.';

@@ -18,6 +18,8 @@ NEEDS_VERSION = {
     "early_warnings": {"edit", "assess", "resolve", "link", "unlink", "name_departments"},
     "accountability": {"decide", "appeal", "decide_appeal"},
     "complaints": {"uphold", "dismiss"},
+    "places": {"edit"},
+    "hazards": {"plan", "node_done", "start", "submit", "pass", "fail", "refer"},
     "webhooks": {"edit", "rotate_secret", "retire"},
 } | {
     resource: {"edit", "retire"} for resource in (

@@ -6,7 +6,7 @@ import pytest
 from support.contract import Contract
 
 CONTRACT = Contract()
-MACHINES = {"cases": "case_transitions", "tickets": "ticket_transitions"}
+MACHINES = {"cases": "case_transitions", "tickets": "ticket_transitions", "hazards": "hazard_transitions"}
 
 
 def machine(db, resource):
@@ -52,7 +52,7 @@ def test_every_refusal_of_the_machine_is_documented(db, resource):
 
 
 def test_states_are_those_of_the_machines(db):
-    for enum, table in {"CaseState": "case_states", "TicketState": "ticket_states"}.items():
+    for enum, table in {"CaseState": "case_states", "TicketState": "ticket_states", "HazardState": "hazard_states"}.items():
         states = [row[0] for row in db.execute(f"SELECT state FROM {table} ORDER BY ordinal").fetchall()]
         assert CONTRACT.document["components"]["schemas"][enum]["enum"] == states
 
@@ -67,6 +67,7 @@ DICTIONARIES = {
     "AreaKind": "area_kind", "OrganisationKind": "organisation_kind", "AttachmentStage": "attachment_stage",
     "WebhookDeliveryState": "webhook_delivery_state", "WebhookDisabledReasonOrNull": "webhook_disabled_reason",
     "WebhookErrorOrNull": "webhook_error", "WebhookAction": "webhook_action",
+    "HazardState": "hazard_state", "HazardColour": "hazard_colour",
 }  # fmt: skip
 
 

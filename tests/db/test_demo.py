@@ -109,3 +109,16 @@ def test_the_policy_says_the_known_numbers(demo):
 def test_free_days(demo):
     assert one(demo, "SELECT count(*) FROM calendar_days WHERE kind = 'workday' AND extract(isodow FROM day) < 6") == 0
     assert one(demo, "SELECT count(DISTINCT extract(year FROM day)) FROM calendar_days") == 2
+
+
+def test_the_ledger(demo):
+    """Every colour, each as the rule has it, and what the auditor would make of their events."""
+    assert {row[0] for row in demo.execute("SELECT DISTINCT colour FROM hazards")} == {"red", "orange", "blue"}
+    assert one(demo, "SELECT bool_and(h.capacity IS NOT DISTINCT FROM p.capacity AND p.grid_code = h.area AND h.colour = CASE "
+                     "WHEN h.same_day_fixable THEN 'blue' WHEN p.capacity >= 30 THEN 'red' ELSE 'orange' END) "
+                     "FROM hazards h JOIN places p ON p.tenant = h.tenant AND p.id = h.place_id")
+    assert one(demo, "SELECT bool_and(e.path @> ARRAY[p.grid_code]) FROM places p JOIN areas e ON e.code = p.estate_code")
+    schema = one(demo, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%' ORDER BY oid DESC LIMIT 1")
+    with demo.transaction():
+        demo.execute(f"SET LOCAL search_path = {schema}, whistled, public")
+        assert demo.execute("SELECT * FROM audit_objects('maoshan')").fetchall() == []

@@ -21,10 +21,22 @@ SUBJECTS = {"citizen": "citizen1", "grid_worker": "workerC1-1", "community": "co
             "leader": "leader", "department": "department1", "property": "property", "supervisor": "supervisor", "auditor": "auditor",
             "admin": "admin"}
 SAMPLES = {
-    "area": ["C1-1", "C1", "S", "none"], "grid": ["C1-1"], "within": ["C1"], "organisation": ["d1", "c1"], "department": ["d1"], "category": ["k1"],
+    "area": ["C1-1", "C1", "S", "none"], "grid": ["C1-1"], "within": ["C1"], "organisation": ["d1", "c1"], "department": ["d1"], "category": ["k1"], "community": ["C1"],
     "q": ["路灯", "BS"], "number": ["BS20230101-000001"], "external_number": ["x-1"], "status": [], "level": ["ordinary"], "source": ["phone"],
     "dictionary": ["cause"], "service_code": ["k1"], "service_request_id": ["BS20230101-000001"], "scope": ["open311"], "class": ["bench"],
 }
+# A place, and hazards of it in every state and colour.
+LEDGER = """
+    INSERT INTO places (tenant, id, grid_code, kind, name, capacity, organisation_code)
+    VALUES ('bench', md5('place')::uuid, 'C1-1', 'shop', 'A shop', 30, 'office');
+    INSERT INTO hazards (tenant, id, state, colour, same_day_fixable, capacity, category, description, place_id, area, community,
+        found_at, found_by, found_role, due_at, policy_version, event_seq, created_at, updated_at)
+    SELECT 'bench', md5(s || c || n)::uuid, s, c, c = 'blue', 30, 'k1', 'd', md5('place')::uuid, 'C1-1', 'C1',
+        '2023-01-10 10:00+08'::timestamptz + n * interval '1 hour', p.id, 'grid_worker', '2023-01-20 00:00+08', 0, 1,
+        '2023-01-10', '2023-01-10'
+    FROM unnest('{open,rectifying,submitted,verified,referred,voided}'::text[]) AS s, unnest('{red,orange,blue}'::text[]) AS c,
+        generate_series(1, 20) AS n, people p WHERE p.tenant = 'bench' AND p.subject = 'workerC1-1';
+"""
 VERSIONS = "{" + ",".join(map(str, range(1, 60))) + "}"  # whichever it has
 # What the service makes of a picture's bytes.
 PICTURE = {"content_type": "image/png", "size": 68, "sha256": "00" * 32, "width": 1, "height": 1, "file": "x"}
@@ -58,6 +70,7 @@ def database(postgres):
         for who, role in (("clerk", "window_clerk"), ("admin", "admin"), ("property", "property")):
             connection.execute("INSERT INTO people (tenant, id, subject, name, roles, organisation_code) "
                                "VALUES ('bench', md5(%s)::uuid, %s, %s, %s, 'office')", (who, who, who, [role]))
+        connection.execute(LEDGER)
         connection.execute("ANALYZE")
     return postgres
 
@@ -79,7 +92,8 @@ class Asker:
         one = lambda sql: str(connection.execute(sql).fetchone()[0])  # noqa: E731
         self.ids = {
             "case": one("SELECT case_id FROM tickets ORDER BY id LIMIT 1"), "ticket": one("SELECT id FROM tickets ORDER BY id LIMIT 1"),
-            "request": one("SELECT id FROM requests ORDER BY id LIMIT 1"), "person": one("SELECT id FROM people WHERE subject = 'dispatcher'"),
+            "request": one("SELECT id FROM requests ORDER BY id LIMIT 1"), "hazard": one("SELECT id FROM hazards ORDER BY id LIMIT 1"),
+            "place": one("SELECT id FROM places ORDER BY id LIMIT 1"), "person": one("SELECT id FROM people WHERE subject = 'dispatcher'"),
         }
         item = {"n": 0, "refused": False, "roles": ["department"], "ticket": self.ids.get("ticket"), "action": "contact", "body": {}}
         self.bodies = {"attachments.create": json.dumps(PICTURE), "tickets.batch": json.dumps([item])}
@@ -151,7 +165,7 @@ class Asker:
 
     def all(self, name: str):
         """(what, values) of every run of a statement."""
-        if name in ("cases.act", "tickets.act", "requests.act"):
+        if name in ("cases.act", "tickets.act", "requests.act", "hazards.act"):
             yield from self.actions(name)
         operation = CONTRACT.by_id.get(name)
         roles = [role for role in (operation.roles if operation else ["dispatcher"]) if role in SUBJECTS] or [None]

@@ -9,12 +9,12 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from .scans import Scans
-from .world import GRIDS, PEOPLE, Clock, Street, build_world, person_uuid
+from .world import GRIDS, PEOPLE, Clock, Street, build_world, person_uuid, place_uuid
 
 ROLES = ["citizen", "client", "grid_worker", "community", "window_clerk", "dispatcher", "leader", "department", "property",
          "supervisor", "auditor", "admin"]
 HERE = Street.point("XF-01")
-TABLES = {"case": "cases", "ticket": "tickets", "request": "requests"}
+TABLES = {"case": "cases", "ticket": "tickets", "request": "requests", "hazard": "hazards"}
 
 _streets = itertools.count(1)
 
@@ -54,7 +54,8 @@ class Machine:
     def call(self, procedure: str, subject: str, *values) -> Row:
         values = [self.tenant, subject, PEOPLE[subject][1], ROLES, None, None, *values]
         with self.scans.found() as scanned:
-            row = self.one(f"SELECT * FROM {procedure}({', '.join(['%s'] * len(values))})", *values)
+            shown = ", (r.shown).*" if procedure in ("hazard_create", "hazard_get", "hazard_act") else ""
+            row = self.one(f"SELECT r.*{shown} FROM {procedure}({', '.join(['%s'] * len(values))}) AS r", *values)
         assert not scanned, f"{procedure} of {values[6:]} scans {', '.join(scanned)}"
         return row
 
@@ -83,6 +84,22 @@ class Machine:
             lon, lat = GRIDS[at]
             body["location"] = {"lon": lon + 0.005, "lat": lat + 0.005}
         return self.call("case_create", subject, self.next_id(), None, None, self.clock.now, Jsonb(body | more))
+
+    def found(self, place: str, same_day: bool = False, by: str = "grid1", **more) -> Row:
+        """A hazard."""
+        body = {"place_id": place_uuid(self.tenant, place), "category": "litter", "description": "d", "same_day_fixable": same_day}
+        return self.call("hazard_create", by, uuid.uuid4(), None, None, self.clock.now, Jsonb(body | more))
+
+    def hazard(self, subject: str, action: str, hazard, /, **body) -> Row:
+        return self.act("hazard", subject, action, hazard, **body)
+
+    def ledger(self, hazard) -> Row:
+        return self.one("SELECT * FROM hazards WHERE id = %s", hazard["id"])
+
+    def picture(self, subject: str) -> str:
+        """Uploaded, hanging nowhere."""
+        found = {"content_type": "image/png", "size": 68, "sha256": "00" * 32, "width": 1, "height": 1}
+        return str(self.call("attachment_create", subject, uuid.uuid4(), Jsonb(found), None, None, self.clock.now)["id"])
 
     def tick(self, **how) -> int:
         """Time passes, then the clock job looks at this street until nothing is left."""

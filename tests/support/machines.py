@@ -74,6 +74,7 @@ def document(connection) -> str:
         "## Case", mermaid(connection, "case", case_groups(connection)), table(connection, heads, transitions.format("case")),
         "## Ticket", mermaid(connection, "ticket", ticket_groups(connection)),
         table(connection, heads, transitions.format("ticket")),
+        "## Hazard", mermaid(connection, "hazard", {}), table(connection, heads, transitions.format("hazard")),
         "## Requests",
         table(connection, "kind,on,while,asked by,decided by,guards,what it does",
               "SELECT kind, subject, while_states, asks, decides, guards, about FROM request_kinds ORDER BY ordinal"),

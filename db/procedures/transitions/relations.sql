@@ -23,7 +23,9 @@ INSERT INTO machine_relations (relation, refusal, about) VALUES
     ('own',        'not_handler',  'Of the organisation of the ticket.'),
     ('caller',     'not_handler',  'The same, and it is the lead of a case whose reporter may be asked.'),
     ('apart',      'worked_on_it', 'Did not act on the ticket; community: the case in its own area.'),
-    ('supervised', 'not_handler',  'Of the organisation of the ticket, and a supervision waits.');
+    ('supervised', 'not_handler',  'Of the organisation of the ticket, and a supervision waits.'),
+    ('place',      'not_handler',  'Of the company that runs the place of the hazard, or the estate in which it lies.'),
+    ('verify',     'worked_on_it', 'In whose area the hazard lies, or a supervisor, who neither started nor submitted it.');
 
 CREATE TABLE machine_guards (
     guard text PRIMARY KEY,
@@ -59,6 +61,8 @@ INSERT INTO machine_guards (guard, stage, refusal, about) VALUES
     ('return_window',       409, 'window_over',           'Within 4 working hours of issue; an emergency never.'),
     ('retake_free',         409, 'open_tickets',          'Taken back to the source only when no other ticket is open.'),
     ('recall_suspended',    409, 'invalid_transition',    'While the case is suspended only assists are recalled.'),
+    ('node_left',           409, 'already_done',          'The node is not done.'),
+    ('extendable',          409, 'invalid_transition',    'Red or orange, with a due that can move.'),
     ('stays_within',        403, 'not_in_area',           'Whoever has an area keeps the case inside it.'),
     ('level_allowed',       403, 'level_not_allowed',     'Above ordinary only a dispatcher registers.'),
     ('step_mine',           403, 'not_handler',           'The step names this person, role or organisation.'),
@@ -83,4 +87,11 @@ INSERT INTO machine_guards (guard, stage, refusal, about) VALUES
     ('review_date',         422, 'out_of_range',          '1 to 90 days on.'),
     ('merge_known',         422, 'unknown_reference',     'The other case is there.'),
     ('callback_answers',    422, 'required',              'Who was reached has answered.'),
-    ('delay_to',            422, 'out_of_range',          'Later than the due; an assist''s not later than the case''s.');
+    ('delay_to',            422, 'out_of_range',          'Later than the due; an assist''s not later than the case''s.'),
+    ('capacity_known',      422, 'capacity_unknown',      'Without the capacity of its place only what can be fixed the same day has a colour.'),
+    ('nodes_future',        422, 'not_in_future',         'Each node is due in the future.'),
+    ('nodes_within',        422, 'out_of_range',          'No node is due after the hazard, and of red and orange the last is due with it.'),
+    ('node_known',          422, 'unknown_reference',     'The node is one of the plan that counts.'),
+    ('nodes_planned',       422, 'nodes_missing',         'Red and orange have at least one node.'),
+    ('photo_after',         422, 'photo_missing',         'A photo shows that it is fixed.'),
+    ('extend_to',           422, 'out_of_range',          'Later than the due, and in the future.');

@@ -51,7 +51,7 @@ INSERT INTO request_kinds (ordinal, kind, subject, while_states, while_level, ou
      '{department:own}', '{dispatcher,leader}', '{delay_count,finish_ahead,delay_to}',
      '延期: the first of an assist by a dispatcher, of the lead and every second one by a leader.'),
     (100, 'extend', 'hazard', '{open,rectifying}', NULL, false,
-     '{grid_worker:area,community:area}', '{dispatcher}', '{}',
+     '{grid_worker:area,community:area}', '{dispatcher}', '{extendable,extend_to}',
      'Red and orange: the due moves.'),
     (110, 'void', 'hazard', '{open,rectifying}', NULL, false,
      '{community:area}', '{leader}', '{}',

@@ -13,6 +13,7 @@ SELECT p.party, 1::bigint << (row_number() OVER (ORDER BY p.party) - 1)::integer
 FROM (
     SELECT unnest(t.who) AS party FROM case_transitions t
     UNION SELECT unnest(t.who) FROM ticket_transitions t
+    UNION SELECT unnest(t.who) FROM hazard_transitions t
     UNION SELECT unnest(k.asks) FROM request_kinds k
     -- Not who, but what must hold beside it.
     UNION VALUES ('+major'), ('+remote'), ('+recallable')
@@ -99,6 +100,27 @@ SELECT s.state, t.action, t.variant, t.to_state, t.who, bits_of(t.who),
 FROM ticket_transitions t
 JOIN ticket_states s ON s.state = ANY (t.from_states) OR 'open' = ANY (t.from_states) AND s.open;
 
+CREATE TABLE hazard_moves (
+    state text NOT NULL,
+    action text NOT NULL,
+    to_state text NOT NULL,
+    who text[] NOT NULL,
+    bits bigint[] NOT NULL,
+    world text[] NOT NULL,
+    fields text[] NOT NULL,
+    offered boolean NOT NULL,
+    ordinal integer NOT NULL,
+    PRIMARY KEY (state, action)
+);
+SELECT copy_everywhere('hazard_moves');
+COMMENT ON TABLE hazard_moves IS 'hazard_transitions in the same way; no guard of it looks at the person.';
+
+INSERT INTO hazard_moves (state, action, to_state, who, bits, world, fields, offered, ordinal)
+SELECT s.state, t.action, t.to_state, t.who, bits_of(t.who), guards_at(t.guards, 409), guards_at(t.guards, 422), t.offered,
+    t.ordinal
+FROM hazard_transitions t
+JOIN hazard_states s ON s.state = ANY (t.from_states);
+
 -- What may be offered in a state, in the order of the tables: one row an action, whatever its variants. An action is offered
 -- to whom one of `bits` stands for, where all of `needs` hold.
 CREATE TABLE machine_offers (
@@ -125,12 +147,18 @@ SELECT 'ticket', m.state, m.ordinal, m.action, (SELECT bit_or(b) FROM unnest(m.b
     CASE WHEN m.variant = 'remote' THEN party('+remote') WHEN m.action = 'recall' THEN party('+recallable') ELSE 0 END
 FROM ticket_moves m WHERE m.offered
 UNION ALL
+SELECT 'hazard', m.state, m.ordinal, m.action, (SELECT bit_or(b) FROM unnest(m.bits) AS b), 0
+FROM hazard_moves m WHERE m.offered
+UNION ALL
 SELECT 'case_asks', s.state, k.ordinal, k.kind, (SELECT bit_or(b) FROM unnest(bits_of(k.asks)) AS b), 0
 FROM request_kinds k JOIN case_states s ON s.state = ANY (k.while_states)
 WHERE k.subject = 'case' AND k.asks <> '{system}' AND k.kind <> 'plan'
 UNION ALL
 SELECT 'ticket_asks', s.state, k.ordinal, k.kind, (SELECT bit_or(b) FROM unnest(bits_of(k.asks)) AS b), 0
-FROM request_kinds k JOIN ticket_states s ON s.state = ANY (k.while_states) WHERE k.subject = 'ticket';
+FROM request_kinds k JOIN ticket_states s ON s.state = ANY (k.while_states) WHERE k.subject = 'ticket'
+UNION ALL
+SELECT 'hazard_asks', s.state, k.ordinal, k.kind, (SELECT bit_or(b) FROM unnest(bits_of(k.asks)) AS b), 0
+FROM request_kinds k JOIN hazard_states s ON s.state = ANY (k.while_states) WHERE k.subject = 'hazard';
 
 CREATE FUNCTION offered(p_machine text, p_state text, p_bits bigint) RETURNS text[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN

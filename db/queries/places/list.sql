@@ -12,6 +12,7 @@ SELECT me.refusal AS _code, p.id IS NOT NULL AS _item, p.id::text AS _cursor,
     CASE WHEN p.location IS NOT NULL THEN 'wgs84' END AS location__coord_sys,
     CASE WHEN p.location IS NOT NULL THEN p.address END AS location__address,
     p.grid_code AS area__code, p.grid_name AS area__name, p.capacity,
+    CASE WHEN p.id IS NOT NULL THEN place_colour(me::actor, p.id, p.grid_code) END AS hazard_colour,
     CASE WHEN s.contact THEN p.contact_name ELSE mask_name(p.contact_name) END AS contact_name,
     CASE WHEN s.contact THEN p.contact_phone ELSE mask_phone(p.contact_phone) END AS contact_phone
 FROM me

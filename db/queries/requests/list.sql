@@ -1,3 +1,3 @@
--- @tenant @actor @roles @op_roles @org @areas · @state @kind @case @ticket @decidable · @cursor @limit @count
+-- @tenant @actor @roles @op_roles @org @areas · @state @kind @case @ticket @hazard @decidable · @cursor @limit @count
 SELECT * FROM request_list(@tenant, @actor, @roles, @op_roles, @org, @areas,
-    ROW(@state, @kind, @case, @ticket, @decidable)::request_filter, @cursor, @limit, @count);
+    ROW(@state, @kind, @case, @ticket, @hazard, @decidable)::request_filter, @cursor, @limit, @count);

@@ -18,6 +18,8 @@ BEGIN
         CASE WHEN p.place IS NOT NULL THEN 'h.place_id = ANY (($2).place)' END,
         CASE WHEN p.community IS NOT NULL THEN 'h.community = ANY (($2).community)' END,
         CASE WHEN NOT sees_all(p_me) AND NOT 'property' = ANY (p_me.roles) THEN 'h.area = ANY (($1).areas)' END,
+        CASE WHEN NOT sees_all(p_me) AND NOT p_me.roles && '{grid_worker,community}'
+            THEN format('h.place_id = ANY (%L::uuid[])', property_places(p_me)) END,
         CASE WHEN p.overdue THEN 'h.state IN (''open'', ''rectifying'', ''referred'')' END,
         'hazard_in_sight($1, h) AND hazard_fits($2, h, $3)');
 END $$;

@@ -11,7 +11,9 @@ BEGIN
             SELECT FROM attachments a
             WHERE a.tenant = p_me.tenant AND a.id = i.id::uuid AND a.created_by = p_me.person_id)
         OR EXISTS (SELECT FROM case_attachments x WHERE x.tenant = p_me.tenant AND x.attachment_id = i.id::uuid)
-        OR EXISTS (SELECT FROM hazard_attachments x WHERE x.tenant = p_me.tenant AND x.attachment_id = i.id::uuid);
+        OR EXISTS (SELECT FROM hazard_attachments x WHERE x.tenant = p_me.tenant AND x.attachment_id = i.id::uuid)
+        OR EXISTS (
+            SELECT FROM jsonb_array_elements_text(p_ids) WITH ORDINALITY AS j (id, n) WHERE j.id::uuid = i.id::uuid AND j.n < i.n);
     RETURN CASE WHEN v_bad IS NOT NULL THEN ROW('unknown_reference', format('/%s/%s', p_field, v_bad - 1), NULL)::objection END;
 END $$;
 

@@ -108,6 +108,8 @@ def test_submitting_wants_a_photo(m):
     hazard = done(m.found("hall1000", True))
     refused(m.hazard("grid1", "submit", hazard, result="r"), "photo_missing", "/photos_after")
     refused(m.hazard("grid1", "submit", hazard, result="r", photos_after=[m.picture("grid2")]), "unknown_reference", "/photos_after/0")
+    twice = m.picture("grid1")
+    refused(m.hazard("grid1", "submit", hazard, result="r", photos_after=[twice, twice.upper()]), "unknown_reference", "/photos_after/1")
     after = submitted(m, hazard)
     assert (after["state"], len(after["photos_after"]), after["rectified_at"]) == ("submitted", 1, m.clock.now)
     photo = after["photos_after"][0]["id"]

@@ -12,6 +12,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION property_holds(actor, uuid) IS 'Whether the place is one of the caller''s company';
 
+-- For lists: its hazards are found by their places, not among all of the street's.
+CREATE FUNCTION property_places(p_me actor) RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT p.id FROM places p
+        WHERE p.tenant = p_me.tenant AND (p.organisation_code = p_me.org OR p.estate_code IS NOT NULL)
+            AND property_holds(p_me, p.id));
+END $$;
+COMMENT ON FUNCTION property_places(actor) IS 'The places of the caller''s company';
+
 CREATE FUNCTION hazard_in_sight(p_me actor, h hazards) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (h).id IS NOT NULL AND within_scope(p_me, (h).area)
     AND (sees_all(p_me)

@@ -200,3 +200,11 @@ BEGIN
     INSERT INTO hazard_events SELECT e.* FROM unnest(w.events) AS e;
 END $$;
 COMMENT ON FUNCTION hazard_written(hazard_work) IS 'The work, written.';
+
+-- Of work that was refused: what had come of the hazard before anybody asked.
+CREATE FUNCTION hazard_midnight_kept(w hazard_work) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF w.events <> '{}' THEN
+        PERFORM hazard_written(w);
+    END IF;
+END $$;

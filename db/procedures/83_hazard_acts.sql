@@ -11,7 +11,9 @@ BEGIN
             SELECT FROM attachments a
             WHERE a.tenant = p_me.tenant AND a.id = i.id::uuid AND a.created_by = p_me.person_id)
         OR EXISTS (SELECT FROM case_attachments x WHERE x.tenant = p_me.tenant AND x.attachment_id = i.id::uuid)
-        OR EXISTS (SELECT FROM hazard_attachments x WHERE x.tenant = p_me.tenant AND x.attachment_id = i.id::uuid);
+        OR EXISTS (SELECT FROM hazard_attachments x WHERE x.tenant = p_me.tenant AND x.attachment_id = i.id::uuid)
+        OR EXISTS (
+            SELECT FROM jsonb_array_elements_text(p_ids) WITH ORDINALITY AS j (id, n) WHERE j.id::uuid = i.id::uuid AND j.n < i.n);
     RETURN CASE WHEN v_bad IS NOT NULL THEN ROW('unknown_reference', format('/%s/%s', p_field, v_bad - 1), NULL)::objection END;
 END $$;
 
@@ -395,14 +397,16 @@ BEGIN
     ELSIF is_stale(p_if_match, h.version) THEN
         RETURN hazard_refusal('precondition_failed', NULL, version_detail(h.version));
     END IF;
-    w := hazard_check(hazard_work_on(v_me, v_now, p_action, p_body, h));
+    w := hazard_settled(hazard_work_on(v_me, v_now, p_action, p_body, h));
+    w := hazard_check(w);
     IF w.code IS NULL AND p_action = 'refer' THEN
         w := hazard_case_made(w);
     END IF;
     IF w.code IS NOT NULL THEN
+        PERFORM hazard_midnight_kept(w);
         RETURN hazard_refusal(w.code, w.pointer, w.detail);
     END IF;
-    w := hazard_written(hazard_do(hazard_settled(w)));
+    w := hazard_written(hazard_do(w));
     PERFORM key_remember(p_tenant, p_actor, v_operation, p_key, p_fingerprint, p_hazard);
     RETURN hazard_answered(v_me, p_hazard, false, v_now);
 END $$;

@@ -18,6 +18,8 @@ BEGIN
         CASE WHEN p.place IS NOT NULL THEN 'h.place_id = ANY (($2).place)' END,
         CASE WHEN p.community IS NOT NULL THEN 'h.community = ANY (($2).community)' END,
         CASE WHEN NOT sees_all(p_me) AND NOT 'property' = ANY (p_me.roles) THEN 'h.area = ANY (($1).areas)' END,
+        CASE WHEN NOT sees_all(p_me) AND NOT p_me.roles && '{grid_worker,community}'
+            THEN format('h.place_id = ANY (%L::uuid[])', property_places(p_me)) END,
         CASE WHEN p.overdue THEN 'h.state IN (''open'', ''rectifying'', ''referred'')' END,
         'hazard_in_sight($1, h) AND hazard_fits($2, h, $3)');
 END $$;
@@ -68,7 +70,8 @@ RETURN CASE WHEN 'red' = ANY (p_colours) THEN 'red' WHEN 'orange' = ANY (p_colou
 -- The present colour of a place: none where nothing is open; NULL to who does not see its hazards.
 CREATE FUNCTION place_colour(p_me actor, p_place uuid, p_grid text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF NOT (sees_all(p_me) OR p_me.roles && '{grid_worker,community}' AND p_grid = ANY (p_me.areas)) THEN
+    IF NOT (within_scope(p_me, p_grid)
+        AND (sees_all(p_me) OR p_me.roles && '{grid_worker,community}' AND p_grid = ANY (p_me.areas))) THEN
         RETURN NULL;
     END IF;
     RETURN coalesce(worst_colour(ARRAY(
@@ -120,7 +123,7 @@ CREATE TYPE hazard_event_item AS (
     actor__kind text, actor__id text, actor__name text, role text, note text, data jsonb
 );
 
--- A property company sees no case, nor which it was.
+-- A property company sees no case, nor which it was or how it stands.
 CREATE FUNCTION hazard_event_view(p_me actor, e hazard_events) RETURNS hazard_event_item LANGUAGE plpgsql STABLE AS $$
 DECLARE
     p party := doer_party(p_me, e.person_id, e.role, e.organisation, false);
@@ -134,7 +137,7 @@ BEGIN
     v.actor__kind := p.kind;
     v.actor__id := p.id;
     v.actor__name := p.name;
-    v.data := CASE WHEN sees_staff(p_me) THEN e.data ELSE e.data - '{case_id,into}'::text[] END;
+    v.data := CASE WHEN sees_staff(p_me) THEN e.data ELSE e.data - '{case_id,case_state,into}'::text[] END;
     RETURN v;
 END $$;
 

@@ -81,11 +81,13 @@ BEGIN
     IF NOT hazard_in_sight(v_me, h) THEN
         RETURN request_refusal('not_found');
     END IF;
-    w := hazard_ask_check(hazard_work_on(v_me, coalesce(p_now, clock_timestamp()), 'request', p_body, h));
+    w := hazard_settled(hazard_work_on(v_me, coalesce(p_now, clock_timestamp()), 'request', p_body, h));
+    w := hazard_ask_check(w);
     IF w.code IS NOT NULL THEN
+        PERFORM hazard_midnight_kept(w);
         RETURN request_refusal(w.code, w.pointer, w.detail);
     END IF;
-    w := hazard_ask_done(hazard_settled(w), p_id);
+    w := hazard_ask_done(w, p_id);
     PERFORM key_remember(p_tenant, p_actor, 'hazards.request', p_key, p_fingerprint, p_id);
     RETURN request_created(request_view(v_me, request_of(p_tenant, p_id), NULL));
 END $$;

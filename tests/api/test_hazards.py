@@ -114,6 +114,9 @@ def test_a_narrow_token_sees_less(street):
     hazard = street.hazard()
     narrow = street.client("leader", ["leader"], areas=["CA"])
     assert narrow.get(f"/v1/hazards/{hazard['id']}").status == 404
+    for areas, shown in (["CA"], False), (["XF"], True):
+        place = street.client("leader", ["leader"], areas=areas).get(f"/v1/places/{street.place('hall30')}")
+        assert ("hazard_colour" in place.json) == shown, areas
 
 
 def test_the_auditor_sees_masks_and_does_nothing(street):

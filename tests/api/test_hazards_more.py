@@ -103,6 +103,8 @@ def test_a_referred_hazard_is_a_case(street, clock, unique):
     assert shown["case_id"] is None and shown["state"] == "referred"
     assert all("case_id" not in e["data"] for e in street.property.get(f"/v1/hazards/{hazard['id']}/events")["items"])
     street.dispatcher.case(case["id"], "reject", code="unclear", basis="b", reason="r")
+    told = [street.client(who, [who]).get(f"/v1/hazards/{hazard['id']}/events")["items"][-1] for who in ("leader", "property")]
+    assert [(e["action"], e["data"].get("case_state")) for e in told] == [("case_dropped", "rejected"), ("case_dropped", None)]
     back = street.grid1.get(f"/v1/hazards/{hazard['id']}")
     assert back["state"] == "open" and "start" in back["allowed_actions"]
     plain = street.report(at="XF-01")

@@ -1,5 +1,6 @@
 """What time and a change of capacity make of the colours: at the midnight, once, also after an outage, with its history."""
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -80,6 +81,25 @@ def test_who_comes_before_the_job_finds_it_recoloured(m):
     after = done(m.hazard("grid1", "start", hazard))
     assert (after["colour"], after["version"]) == ("red", 2) and events(m, hazard) == ["create", "recolour", "start"]
     assert m.tick() == 0
+
+
+def test_what_it_then_is_decides_what_may_be_done(m):
+    """The job has not come yet: the plan for the day is over, another one may be made, and more time asked for."""
+    hazard = done(m.found("hall31", True, nodes=nodes(m, 1)))
+    m.clock.forward(days=1)
+    refused(m.hazard("grid1", "node_done", hazard, node_id=hazard["nodes"][0]["node_id"]), "unknown_reference", "/node_id")
+    after = m.ledger(hazard)
+    assert (after["colour"], after["version"]) == ("red", 2) and events(m, hazard) == ["create", "recolour"]
+    done(m.hazard("grid1", "plan", hazard, nodes=nodes(m, 2, 14)))
+
+    other = done(m.found("hall31", True))
+    m.clock.forward(days=1)
+    done(m.hazard("grid1", "plan", other, nodes=nodes(m, 14)))
+    third = done(m.found("hall31", True))
+    m.clock.forward(days=1)
+    done(m.call("hazard_ask", "grid1", uuid.uuid4(), None, None, m.clock.now, third["id"],
+                Jsonb({"kind": "extend", "reason": "r", "until": iso(m.clock.now + timedelta(days=2))})))
+    assert m.ledger(third)["requests_pending"] == 1 and m.ledger(third)["colour"] == "red"
 
 
 def test_submitted_in_time_stays_blue(m):

@@ -108,6 +108,8 @@ def test_submitting_wants_a_photo(m):
     hazard = done(m.found("hall1000", True))
     refused(m.hazard("grid1", "submit", hazard, result="r"), "photo_missing", "/photos_after")
     refused(m.hazard("grid1", "submit", hazard, result="r", photos_after=[m.picture("grid2")]), "unknown_reference", "/photos_after/0")
+    twice = m.picture("grid1")
+    refused(m.hazard("grid1", "submit", hazard, result="r", photos_after=[twice, twice.upper()]), "unknown_reference", "/photos_after/1")
     after = submitted(m, hazard)
     assert (after["state"], len(after["photos_after"]), after["rectified_at"]) == ("submitted", 1, m.clock.now)
     photo = after["photos_after"][0]["id"]
@@ -185,3 +187,17 @@ def test_property_works_on_its_own_places(m):
         assert done(m.hazard("property", "start", hazard))["state"] == "rectifying"
         submitted(m, hazard, "property")
     assert m.hazard("property", "start", done(m.found("hall29", True))).code == "not_found"
+
+
+def test_a_company_finds_its_own_among_many(m):
+    """What others have costs it nothing."""
+    hazard, other = done(m.found("garage")), done(m.found("hall29"))
+    m.all("""INSERT INTO hazards (tenant, id, state, colour, same_day_fixable, capacity, category, description, place_id, area, community,
+                found_at, found_by, found_role, policy_version, event_seq, created_at, updated_at)
+            SELECT tenant, uuid7(), 'voided', colour, same_day_fixable, capacity, category, description, place_id, area, community,
+                found_at, found_by, found_role, policy_version, 0, created_at, updated_at
+            FROM hazards, generate_series(1, 3000) WHERE id = %s RETURNING 1""", other["id"])
+    plan = m.one("""EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT * FROM hazard_list(%s, 'property', '{property}', '{property}', NULL, NULL,
+                 %s, NULL, NULL, 20, NULL)""", m.tenant, m.clock.now)["QUERY PLAN"][0]["Plan"]
+    m.one("WITH gone AS (DELETE FROM hazards WHERE tenant = %s AND event_seq = 0) SELECT 1", m.tenant)
+    assert plan["Actual Rows"] == 1 and plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 1500, hazard["id"]

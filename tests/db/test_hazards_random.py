@@ -45,8 +45,11 @@ class Model:
         if self.state in ("open", "rectifying") and self.colour == "blue" and self.due <= now:
             self.coloured(people, self.due)
 
+    def hidden(self, who: str) -> bool:
+        return who == "grid2" or who == "property" and self.place != "garage"
+
     def refusal(self, who: str, action: str, now, until, photo) -> str | None:
-        if who == "grid2" or who == "property" and self.place != "garage":
+        if self.hidden(who):
             return "not_found"
         extends = self.colour != "blue" and self.due is not None
         if self.state not in FROM[action] or action == "extend" and not extends:
@@ -73,7 +76,6 @@ class Model:
         return "photo_missing" if action == "submit" and not photo else None
 
     def done(self, who: str, action: str, people, now, until) -> None:
-        self.settled(people, now)
         if action == "plan":
             self.noded = True
             self.due = self.due if self.colour == "blue" else until
@@ -131,6 +133,8 @@ class Walk:
         until = self.m.clock.now + timedelta(hours=self.dice.randrange(1, 60))
         if action == "plan" and model.due and model.due > self.m.clock.now and self.dice.random() < 0.7:
             until = model.due
+        if not model.hidden(who):  # what time has made of it is no effect of a refusal
+            model.settled(self.people[model.place], self.m.clock.now)
         expected = model.refusal(who, action, self.m.clock.now, until, photo)
         reply = self.sent(hazard, who, action, until, photo)
         assert reply.code == expected, (who, action, model, reply.pointer)

@@ -249,13 +249,16 @@ BEGIN ATOMIC
     FROM hazards h
     CROSS JOIN LATERAL (
         SELECT array_agg(DISTINCT e.person_id ORDER BY e.person_id) FILTER (WHERE e.action IN ('start', 'submit')) AS workers,
-            count(*) FILTER (WHERE e.action = 'fail') AS reworks
+            count(*) FILTER (WHERE e.action = 'fail') AS reworks, coalesce(bool_or(e.action = 'case_closed'), false) AS closed
         FROM hazard_events e WHERE e.tenant = h.tenant AND e.hazard_id = h.id) AS e
     CROSS JOIN LATERAL (
         SELECT max(n.due_at) AS due FROM hazard_nodes n
         WHERE n.tenant = h.tenant AND n.hazard_id = h.id AND n.superseded_at IS NULL) AS n
     CROSS JOIN LATERAL (VALUES
-        ('workers', ARRAY(SELECT unnest(h.workers) ORDER BY 1)::text, coalesce(e.workers, '{}')::text),
+        -- The end of its case brings more of them.
+        ('workers', ARRAY(SELECT unnest(h.workers) ORDER BY 1)::text, CASE
+            WHEN e.closed AND h.workers @> coalesce(e.workers, '{}') THEN ARRAY(SELECT unnest(h.workers) ORDER BY 1)
+            ELSE coalesce(e.workers, '{}') END::text),
         ('rework_count', h.rework_count::text, e.reworks::text),
         ('last node', CASE WHEN h.colour <> 'blue' THEN h.due_at END::text, CASE WHEN h.colour <> 'blue' THEN n.due END::text),
         ('midnight', h.clock_next_at::text,

@@ -26,6 +26,7 @@ CREATE FUNCTION hazard_in_sight(p_me actor, h hazards) RETURNS boolean LANGUAGE 
 RETURN (h).id IS NOT NULL AND within_scope(p_me, (h).area)
     AND (sees_all(p_me)
         OR (p_me).roles && '{grid_worker,community}' AND (h).area = ANY ((p_me).areas)
+        OR 'grid_worker' = ANY ((p_me).roles) AND ((h).found_by = (p_me).person_id OR (h).workers @> ARRAY[(p_me).person_id])
         OR 'property' = ANY ((p_me).roles) AND property_holds(p_me, (h).place_id)) IS TRUE;
 COMMENT ON FUNCTION hazard_in_sight(actor, hazards) IS 'Whether the hazard exists for this caller';
 

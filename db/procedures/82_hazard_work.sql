@@ -121,7 +121,8 @@ BEGIN
 END $$;
 
 -- p_cause: midnight, capacity or rework. A blue whose day is over is one no longer; what was blue, or had no node yet, has
--- one from then on, due at the next midnight. A due that somebody planned does not move by it.
+-- one from then on, due at the next midnight; so has what comes back to work without any. A due that somebody planned does
+-- not move by it.
 CREATE FUNCTION hazard_recoloured(INOUT w hazard_work, p_cause text) LANGUAGE plpgsql AS $$
 DECLARE
     h hazards := w.h;
@@ -137,11 +138,13 @@ BEGIN
     h.same_day_fixable := h.same_day_fixable AND h.due_at > w.now;
     h.colour := hazard_colour(h.same_day_fixable, h.capacity, w.policy);
     h.capacity_unknown := h.colour = 'red' AND h.capacity IS NULL;
-    IF h IS NOT DISTINCT FROM w.h THEN
+    IF h IS NOT DISTINCT FROM w.h AND (p_cause <> 'rework' OR h.due_at IS NOT NULL) THEN
         RETURN;
     END IF;
     w.role := 'system';
-    w := hazard_recolour_noted(w, h, p_cause);
+    IF h IS DISTINCT FROM w.h THEN
+        w := hazard_recolour_noted(w, h, p_cause);
+    END IF;
     IF h.colour <> 'blue' AND (v_was = 'blue' OR h.due_at IS NULL) AND v_due IS DISTINCT FROM (w.h).due_at THEN
         PERFORM hazard_planned(w, jsonb_build_array(jsonb_build_object('title', '限期整改', 'due_at', v_due)));
         w := hazard_due_to(w, v_due, 'recolour');

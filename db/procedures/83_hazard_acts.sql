@@ -138,7 +138,9 @@ BEGIN
         WHEN NOT p.organisation THEN ROW('unknown_reference', '/responsible/organisation', NULL)::objection
         WHEN (w.h).found_at > w.now THEN ROW('not_in_past', '/found_at', NULL)::objection
         WHEN v_bad.code IS NOT NULL THEN v_bad
-        WHEN (w.h).colour <> 'blue' AND (w.h).capacity IS NULL THEN ROW('capacity_unknown', '/place_id', NULL)::objection
+        -- A day that is over is none on which it could be fixed.
+        WHEN ((w.h).colour <> 'blue' OR (w.h).due_at <= w.now) AND (w.h).capacity IS NULL
+            THEN ROW('capacity_unknown', '/place_id', NULL)::objection
         ELSE nodes_objection(w) END;
 END $$;
 

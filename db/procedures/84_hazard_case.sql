@@ -6,19 +6,21 @@ DECLARE
 BEGIN
     SELECT * INTO p FROM places x WHERE x.tenant = (w.h).tenant AND x.id = (w.h).place_id;
     RETURN jsonb_strip_nulls(jsonb_build_object('kind', 'hazard', 'category', (w.h).category, 'description', (w.h).description,
-        'title', left(p.name, 100), 'place_id', p.id, 'address', p.address, 'area', (w.h).area,
-        'location', CASE WHEN p.location IS NOT NULL
+        'title', left(p.name, 100), 'address', p.address, 'area', (w.h).area,
+        'place_id', CASE WHEN p.active_to IS NULL OR p.active_to > (w.now AT TIME ZONE (w.me).zone)::date THEN p.id END,
+        -- The grid follows from the point: one that is drawn elsewhere would take the case away from who refers it.
+        'location', CASE WHEN p.location IS NOT NULL AND coalesce(grid_at(p.tenant, p.location), (w.h).area) = (w.h).area
             THEN jsonb_build_object('lon', ST_X(p.location), 'lat', ST_Y(p.location)) END,
         'source', 'patrol', 'level', w.body -> 'level', 'answers', w.body -> 'answers'));
 END $$;
 
--- Intake may refuse; then nothing is done.
+-- Intake may refuse; then nothing is done. A pointer says only what the caller can send.
 CREATE FUNCTION hazard_case_made(INOUT w hazard_work) LANGUAGE plpgsql AS $$
 DECLARE
     v work := case_taken_in(w.me, uuid7(), w.now, hazard_case_body(w));
 BEGIN
     IF v.code IS NOT NULL THEN
-        w := hazard_refuses(w, v.code, v.pointer, v.detail);
+        w := hazard_refuses(w, v.code, CASE WHEN v.pointer ~ '^/(answers|level)' THEN v.pointer END, v.detail);
         RETURN;
     END IF;
     UPDATE cases c SET hazard_id = (w.h).id WHERE c.tenant = (w.h).tenant AND c.id = (v.c).id;
@@ -39,6 +41,7 @@ BEGIN
         WHEN 'case_closed' THEN
             w.h.rectified_at := w.now;
             w.h.submitted_by := NULL;
+            w.h.workers := ARRAY(SELECT unnest((w.h).workers) UNION SELECT unnest(p_case.workers) ORDER BY 1);
             w.h.result := coalesce(p_case.result, p_case.reply);
             w := hazard_to(w, w.action, 'submitted', NULL, v_data);
         WHEN 'case_dropped' THEN

@@ -17,7 +17,10 @@ BEGIN
         'h.tenant = ($1).tenant',
         CASE WHEN p.place IS NOT NULL THEN 'h.place_id = ANY (($2).place)' END,
         CASE WHEN p.community IS NOT NULL THEN 'h.community = ANY (($2).community)' END,
-        CASE WHEN NOT sees_all(p_me) AND NOT 'property' = ANY (p_me.roles) THEN 'h.area = ANY (($1).areas)' END,
+        CASE WHEN sees_all(p_me) OR 'property' = ANY (p_me.roles) THEN NULL
+            WHEN 'grid_worker' = ANY (p_me.roles)
+                THEN '(h.area = ANY (($1).areas) OR h.found_by = ($1).person_id OR h.workers @> ARRAY[($1).person_id])'
+            ELSE 'h.area = ANY (($1).areas)' END,
         CASE WHEN NOT sees_all(p_me) AND NOT p_me.roles && '{grid_worker,community}'
             THEN format('h.place_id = ANY (%L::uuid[])', property_places(p_me)) END,
         CASE WHEN p.overdue THEN 'h.state IN (''open'', ''rectifying'', ''referred'')' END,

@@ -130,9 +130,18 @@ def test_a_fail_on_the_same_day_leaves_it_blue(m):
 
 def test_written_down_when_its_day_was_over(m):
     yesterday = m.clock.now - timedelta(days=1)
-    hazard = done(m.found("unknown", True, found_at=iso(yesterday)))
-    assert (hazard["colour"], hazard["capacity_unknown"], hazard["due_at"]) == ("red", True, midnight(m))
+    hazard = done(m.found("hall29", True, found_at=iso(yesterday)))
+    assert (hazard["colour"], hazard["capacity_unknown"], hazard["due_at"]) == ("orange", False, midnight(m))
     assert events(m, hazard) == ["create", "recolour"]
+    refused(m.found("unknown", True, found_at=iso(yesterday)), "capacity_unknown", "/place_id")
+
+
+def test_what_comes_back_without_a_node_gets_one(m):
+    hazard = done(m.found("hall31"))
+    submitted(m, hazard)
+    after = done(m.hazard("supervisor", "fail", hazard, reason="no"))
+    assert (after["colour"], after["due_at"], after["state"]) == ("red", midnight(m), "rectifying")
+    assert events(m, hazard) == ["create", "submit", "fail"]
 
 
 def test_locked_ones_wait_for_the_next_second(m, owner_url, db):

@@ -130,6 +130,18 @@ def test_who_worked_on_it_does_not_verify_it(m):
     assert not after["allowed_actions"]
 
 
+def test_who_found_it_or_worked_on_it_sees_it_from_elsewhere(m):
+    hazard = done(m.found("hall31"))
+    m.one("UPDATE grid_assignments SET valid_to = '2020-01-02', valid_from = '2020-01-01' WHERE tenant = %s AND person_id = %s RETURNING 1",
+          m.tenant, m.person("grid1"))
+    mine = done(m.call("hazard_get", "grid1", m.clock.now, hazard["id"]))
+    assert mine["state"] == "open" and not mine["allowed_actions"]
+    assert m.call("hazard_list", "grid1", m.clock.now, None, None, 10, None)["_item"]
+    for who in ("grid2", "community_ca"):
+        assert m.call("hazard_get", who, m.clock.now, hazard["id"]).code == "not_found"
+    assert m.call("hazard_list", "grid2", m.clock.now, None, None, 10, None) is None
+
+
 def test_the_finder_may_verify(m):
     """Finding is not fixing."""
     hazard = done(m.found("hall1000", True))

@@ -89,6 +89,8 @@ class Model:
         else:
             self.state, self.reworks = "rectifying", self.reworks + 1
             self.coloured(people, now)
+            if self.due is None:
+                self.due, self.noded = midnight(now), True
         if self.state not in ("open", "rectifying"):
             self.asked.clear()
 

@@ -126,6 +126,27 @@ def test_the_case_lies_where_the_place_does(m):
     assert where == {"lon": m.point["lon"], "lat": m.point["lat"], "address": "7 Lake Road"} and case["area"] == "XF-01"
 
 
+def test_a_place_drawn_into_another_grid_takes_the_case_nowhere(m):
+    m.one("UPDATE places SET location = (SELECT ST_PointOnSurface(geometry) FROM areas WHERE tenant = %s AND code = 'CA-01') "
+          "WHERE id = %s RETURNING 1", m.tenant, place_uuid(m.tenant, "hall31"))
+    _, case = referred(m)
+    assert (case["area"], case["point"]) == ("XF-01", None)
+
+
+def test_of_a_retired_place_too(m):
+    hazard = done(m.found("hall31"))
+    m.one("UPDATE places SET active_to = '2020-01-01' WHERE id = %s RETURNING 1", place_uuid(m.tenant, "hall31"))
+    after = done(m.hazard("dispatcher", "refer", hazard))
+    assert m.one("SELECT place_id, area FROM cases WHERE id = %s", after["case_id"]) == {"place_id": None, "area": "XF-01"}
+
+
+def test_of_a_retired_category_not(m):
+    hazard = done(m.found("hall31"))
+    m.one("UPDATE categories SET active = false WHERE tenant = %s AND code = 'litter' RETURNING 1", m.tenant)
+    reply = m.hazard("dispatcher", "refer", hazard)
+    assert (reply.code, reply.pointer) == ("unknown_reference", None)
+
+
 def test_what_intake_refuses_is_not_referred(m):
     m.one("""UPDATE categories SET questions = '[{"code": "q", "zh": "q", "en": "q", "type": "text", "required": true}]'
           WHERE tenant = %s AND code = 'litter' RETURNING 1""", m.tenant)
@@ -148,7 +169,8 @@ def test_a_closed_case_submits_it(m):
     closed(m, case)
     after = m.ledger(hazard)
     assert (after["state"], after["result"], after["rectified_at"], after["submitted_by"]) == ("submitted", "Cleared", m.clock.now, None)
-    assert done(m.hazard("grid1", "pass", hazard))["state"] == "verified"
+    refused(m.hazard("grid1", "pass", hazard), "worked_on_it")  # who cleared the case
+    assert done(m.hazard("supervisor", "pass", hazard))["state"] == "verified"
 
 
 @pytest.mark.parametrize("action,body", [("reject", {"code": "unclear", "basis": "b", "reason": "r"})])

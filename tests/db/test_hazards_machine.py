@@ -201,15 +201,24 @@ def test_property_works_on_its_own_places(m):
     assert m.hazard("property", "start", done(m.found("hall29", True))).code == "not_found"
 
 
+def looked_at(m) -> tuple[int, int]:
+    """Rows and blocks of a company's list; the second time, when the session knows the tables."""
+    for _ in range(2):
+        plan = m.one("""EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT * FROM hazard_list(%s, 'property', '{property}', '{property}',
+                     NULL, NULL, %s, NULL, NULL, 20, NULL)""", m.tenant, m.clock.now)["QUERY PLAN"][0]["Plan"]
+    return plan["Actual Rows"], plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
 def test_a_company_finds_its_own_among_many(m):
     """What others have costs it nothing."""
-    hazard, other = done(m.found("garage")), done(m.found("hall29"))
+    other = done(m.found("hall29"))
+    done(m.found("garage"))
+    alone = looked_at(m)
     m.all("""INSERT INTO hazards (tenant, id, state, colour, same_day_fixable, capacity, category, description, place_id, area, community,
                 found_at, found_by, found_role, policy_version, event_seq, created_at, updated_at)
             SELECT tenant, uuid7(), 'voided', colour, same_day_fixable, capacity, category, description, place_id, area, community,
                 found_at, found_by, found_role, policy_version, 0, created_at, updated_at
             FROM hazards, generate_series(1, 3000) WHERE id = %s RETURNING 1""", other["id"])
-    plan = m.one("""EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT * FROM hazard_list(%s, 'property', '{property}', '{property}', NULL, NULL,
-                 %s, NULL, NULL, 20, NULL)""", m.tenant, m.clock.now)["QUERY PLAN"][0]["Plan"]
+    among = looked_at(m)
     m.one("WITH gone AS (DELETE FROM hazards WHERE tenant = %s AND event_seq = 0) SELECT 1", m.tenant)
-    assert plan["Actual Rows"] == 1 and plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 1500, hazard["id"]
+    assert alone[0] == among[0] == 1 and among[1] < alone[1] + 100, (alone, among)

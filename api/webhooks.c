@@ -281,7 +281,6 @@ static bool hold(struct webhooks *webhooks, uint64_t now_ms)
         /* Without an answer it may still be ours: the next one tells. */
         if (webhooks->session.pg)
             drop_all(webhooks);
-        webhooks->read_ms = webhooks->lease.next_ms;
         return false;
     }
     if (webhooks->epoch != webhooks->lease.epoch) {
@@ -315,9 +314,11 @@ static uint64_t next_ms(const struct webhooks *webhooks, uint64_t now_ms)
 
     if (webhooks->session.pg == NULL)
         return webhooks->session.retry_at_ms;
+    if (!webhooks->lease.epoch)
+        return webhooks->lease.next_ms; /* whatever is new is another's to do */
     if (webhooks->read_ms < until_ms)
         until_ms = webhooks->read_ms;
-    if (webhooks->news && webhooks->epoch && webhooks->rest_ms < until_ms)
+    if (webhooks->news && webhooks->rest_ms < until_ms)
         until_ms = webhooks->rest_ms;
     if (webhooks->more || not_settled(webhooks))
         until_ms = now_ms;

@@ -1,6 +1,7 @@
 """The sender is killed between any two steps, the receiver fails and dies: nothing is lost, nothing has two ids, tickets keep
 their order, and what comes twice is what was on its way."""
 
+import os
 import random
 import threading
 import time
@@ -144,6 +145,31 @@ def test_one_sends_and_the_other_takes_over(own):
     first.start()
     assert second.stop() == 0
     wait(lambda: sending(first), "the first one")
+
+
+def test_who_has_lost_the_lease_waits_at_rest(own):
+    """News is for whoever sends: the other asks for the lease now and then, and does nothing between."""
+    wait(lambda: sending(own.service), "the sender")
+    own.db.execute("""UPDATE job_leases SET holder = 'another', epoch = epoch + 1, until = clock_timestamp() + interval '1 hour'
+                   WHERE name = 'messages'""")
+    wait(lambda: not sending(own.service), "that it has noticed")
+    own.db.execute("SELECT pg_notify('whistled_webhooks', '')")
+    asked, began, spent = {last_asked(own)}, time.monotonic(), cpu_s(own.service.process.pid)
+    wait(lambda: asked.add(last_asked(own)) or len(asked) > 4, "that it asks again")
+    share = (cpu_s(own.service.process.pid) - spent) / (time.monotonic() - began)
+    own.forget()
+    wait(lambda: sending(own.service), "that it sends again")
+    assert share < 0.06, share
+
+
+def last_asked(own: Fleet):
+    return own.db.execute("SELECT query_start FROM pg_stat_activity WHERE application_name = 'whistled webhooks'").fetchone()[0]
+
+
+def cpu_s(process_id: int) -> float:
+    with open(f"/proc/{process_id}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def lease(own: Fleet):

@@ -20,7 +20,7 @@ UNLIKELY = {
 }  # fmt: skip
 # In a short walk each action was done somewhere, but what is seldom chosen or comes late.
 LATE = {"rate", "callback", "object", "approve reopen", "decline reopen", "withdraw reopen", "ask reopen", "approve delay", "decline delay", "withdraw delay",
-        "step_done", "step_waive", "decline emergency_review", "approve return", "decline return", "withdraw return", "rework", "feedback"}
+        "step_done", "step_waive", "decline emergency_review", "approve whistle", "approve return", "decline return", "withdraw return", "rework", "feedback"}
 
 
 def assert_floor(seen: Seen) -> None:

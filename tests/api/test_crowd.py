@@ -10,7 +10,7 @@ from support.crowd import Crowd
 from support.crowd_chance import LEGAL, Seen
 from support.world import build_world
 
-STEPS = int(os.environ.get("WHISTLED_CROWD_STEPS", "2500"))
+STEPS = int(os.environ.get("WHISTLED_CROWD_STEPS", "8000"))
 SEED = int(os.environ.get("WHISTLED_SEED", "20240513"))
 ALL_SEEN = 20000  # steps after which every transition was done, but these
 UNLIKELY = {
@@ -29,7 +29,7 @@ def assert_floor(seen: Seen) -> None:
     nowhere = {pair[::2] for pair in undone} - {pair[::2] for pair in +seen.done}
     if STEPS >= ALL_SEEN:
         assert not {pair for pair in undone if pair[2] not in UNLIKELY} and not nowhere, undone
-    if STEPS >= 2500:
+    if STEPS >= 8000:
         assert not {(machine, action) for machine, action in nowhere if action not in LATE}, nowhere
         assert {pair[:2] for pair in LEGAL} <= {*seen.states}, seen.states
         assert len(undone) < len(LEGAL) * 0.5, undone

@@ -10,7 +10,7 @@
 
 enum {
     PACE_BUSY_MS = 50,
-    PACE_REST = 14,
+    PACE_REST = 18,
     PACE_REST_MS = 1000, /* at most: a database that hangs keeps nobody from the news for long */
 };
 

@@ -62,7 +62,6 @@ CREATE FUNCTION hazards_follow(c work) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_action text := CASE (c.c).state WHEN 'closed' THEN 'case_closed' WHEN 'merged' THEN 'case_merged'
         WHEN 'rejected' THEN 'case_dropped' WHEN 'voided' THEN 'case_dropped' ELSE 'case_reopened' END;
-    v_me actor;
     h hazards;
 BEGIN
     FOR h IN
@@ -71,9 +70,7 @@ BEGIN
             AND CASE v_action WHEN 'case_reopened' THEN x.state = 'submitted' AND x.submitted_by IS NULL ELSE x.state = 'referred' END
         ORDER BY x.id FOR UPDATE
     LOOP
-        v_me.tenant := h.tenant;
-        v_me.zone := c.zone;
-        PERFORM hazard_written(hazard_follows(hazard_work_on(v_me, c.now, v_action, '{}', h), c.c));
+        PERFORM hazard_written(hazard_follows(hazard_work_on(system_actor(h.tenant), c.now, v_action, '{}', h), c.c));
     END LOOP;
 END $$;
 COMMENT ON FUNCTION hazards_follow(work) IS 'What the end of a case, or its new round, makes of the hazards that go on as it.';

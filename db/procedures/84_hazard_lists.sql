@@ -120,6 +120,12 @@ SELECT delegate('hazard_summary(text, text, text[], text[], text, text[], timest
 
 -- History
 
+CREATE FUNCTION hazard_hidden(p_me actor, p_hazard uuid) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN coalesce(p_me.refusal, CASE WHEN NOT hazard_in_sight(p_me, hazard_of(p_me.tenant, p_hazard)) THEN 'not_found' END);
+END $$;
+COMMENT ON FUNCTION hazard_hidden(actor, uuid) IS 'Why the caller reads nothing of the hazard; null: they do';
+
 CREATE TYPE hazard_event_item AS (
     _code text, _item boolean, _cursor text, _total bigint,
     id uuid, seq integer, hazard_id uuid, request_id uuid, action text, "from" text, "to" text, colour text, at timestamptz,
@@ -153,8 +159,7 @@ DECLARE
     v hazard_event_item;
 BEGIN
     v._item := false;
-    v._code := coalesce(v_me.refusal,
-        CASE WHEN NOT hazard_in_sight(v_me, hazard_of(p_tenant, p_hazard)) THEN 'not_found' END);
+    v._code := hazard_hidden(v_me, p_hazard);
     IF v._code IS NOT NULL THEN
         RETURN NEXT v;
         RETURN;
@@ -186,8 +191,7 @@ DECLARE
     v hazard_change_item;
 BEGIN
     v._item := false;
-    v._code := coalesce(v_me.refusal,
-        CASE WHEN NOT hazard_in_sight(v_me, hazard_of(p_tenant, p_hazard)) THEN 'not_found' END);
+    v._code := hazard_hidden(v_me, p_hazard);
     IF v._code IS NOT NULL THEN
         RETURN NEXT v;
         RETURN;

@@ -119,9 +119,11 @@ BEGIN
         'category', c.category, 'area', c.area, 'address', c.address, 'lon', st_x(c.point), 'lat', st_y(c.point),
         'reporter', w.body ? 'reporter'));
     IF w.body ? 'reporter' THEN
+        -- The reporter on record is the first who has not withdrawn.
         INSERT INTO case_reporters AS r (tenant, case_id, n, name, phone, anonymous, private, contactable, at)
-        VALUES (c.tenant, c.id, 1, c.reporter_name, c.reporter_phone, c.reporter_anonymous, c.reporter_private,
-            c.reporter_contactable, w.now)
+        SELECT c.tenant, c.id, coalesce(min(x.n), 1), c.reporter_name, c.reporter_phone, c.reporter_anonymous, c.reporter_private,
+            c.reporter_contactable, w.now
+        FROM case_reporters x WHERE x.tenant = c.tenant AND x.case_id = c.id AND x.withdrawn_at IS NULL
         ON CONFLICT (tenant, case_id, n) DO UPDATE SET name = excluded.name, phone = excluded.phone,
             anonymous = excluded.anonymous, private = excluded.private, contactable = excluded.contactable;
     END IF;

@@ -25,8 +25,8 @@ BEGIN
     FROM case_reporters r
     WHERE r.tenant = p_from.tenant AND r.case_id = p_from.id AND r.withdrawn_at IS NULL
         AND (r.person_id IS NULL OR r.person_id <> ALL ((v.c).reporters));
-    v.c.reporters := ARRAY(SELECT unnest((v.c).reporters) UNION SELECT unnest(p_from.reporters)
-        EXCEPT SELECT unnest(p_from.withdrawn) ORDER BY 1);
+    v.c.reporters := ARRAY(SELECT unnest((v.c).reporters) UNION (SELECT unnest(p_from.reporters)
+        EXCEPT SELECT unnest(p_from.withdrawn)) ORDER BY 1);
     IF (v.c).reporter_name IS NULL AND (v.c).reporter_phone IS NULL AND v_last = 0 THEN
         v.c.reporter_name := p_from.reporter_name;
         v.c.reporter_phone := p_from.reporter_phone;

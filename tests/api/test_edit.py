@@ -73,3 +73,16 @@ def test_who_asked_takes_a_plan_back(street, case, clock):
     assert taken.status == 200 and taken["state"] == "withdrawn"
     after = street.dispatcher.get(f"/v1/cases/{case['id']}")
     assert after["planned_at"] is None and after["requests"] == []
+
+
+def test_the_reporter_on_record_is_the_first_who_has_not_withdrawn(street, db):
+    other = street.report(street.citizen2, at="XF-01", reporter={"name": "李大力", "phone": "13900000002"})
+    case = street.report(at="XF-01", reporter={"name": "王小明", "phone": "13800000001"})
+    street.dispatcher.case(other["id"], "merge", into=case["id"], reason="Same")
+    street.citizen.case(case["id"], "withdraw")
+    changed = edit(street.dispatcher, case, reporter={"phone": "13900000003", "contactable": False})
+    assert (changed["reporter"]["name"], changed["reporter"]["phone"]) == ("李大力", "13900000003")
+    own = street.citizen2.get(f"/v1/cases/{case['id']}")["reporter"]
+    assert (own["name"], own["phone"], own["contactable"]) == ("李大力", "13900000003", False)
+    kept = db.execute("SELECT name, phone FROM case_reporters WHERE case_id = %s AND n = 1", [case["id"]]).fetchone()
+    assert kept == ("王小明", "13800000001"), "who withdrew stays as they were"

@@ -63,6 +63,14 @@ def test_merge_moves_reporters_references_and_arrivals(street, clock, db):
     assert street.citizen.case(target["id"], "withdraw")["state"] == "voided"
 
 
+def test_who_withdrew_from_a_merged_case_keeps_what_they_reported_themselves(street):
+    own, first, second = street.report(street.citizen2, at="XF-01"), street.report(at="XF-01"), street.report(street.citizen2, at="XF-01")
+    street.dispatcher.case(second["id"], "merge", into=first["id"], reason="Same")
+    street.citizen2.case(first["id"], "withdraw")
+    street.dispatcher.case(first["id"], "merge", into=own["id"], reason="Same")
+    assert [c.get(f"/v1/cases/{own['id']}").status for c in (street.citizen, street.citizen2)] == [200, 200]
+
+
 def test_merged_cases_move_along_with_what_they_went_up_in(street):
     a, b, c = (street.report(at="XF-01")["id"] for _ in range(3))
     street.dispatcher.case(a, "merge", into=b, reason="Same")

@@ -16,14 +16,18 @@ from psycopg.rows import dict_row
 
 from . import tokens
 from .crowd_chance import WHO, Chance, Op, Seen
-from .crowd_words import Words, place
+from .crowd_words import Words, place, stands
 from .model_effects import Case
 from .world import LOCAL, PEOPLE, person_uuid
 
 NOW = datetime(2027, 3, 3, 10, 0, tzinfo=LOCAL)
 ENDED = ("merged", "voided")
 STORED = """
-    SELECT c.state, c.level, c.handler, c.round, c.version, c.area, c.category, round(extract(epoch FROM c.resolve_due_at - %s) / 60)::integer AS resolve,
+    SELECT c.state, c.level, c.handler, c.round, c.version, c.area, c.category, c.reporter_contactable AS contactable,
+        json_build_object('lon', st_x(c.point), 'lat', st_y(c.point)) AS point,
+        round(extract(epoch FROM c.resolve_due_at - %s) / 60)::integer AS resolve,
+        (SELECT json_agg(json_build_array(p.person_id, p.withdrawn_at IS NOT NULL) ORDER BY p.n) FROM case_reporters p
+            WHERE p.tenant = c.tenant AND p.case_id = c.id) AS reporters,
         (SELECT json_agg(json_build_array(t.state, t.role, t.organisation, t.final, t.id, t.version,
                 round(extract(epoch FROM t.finish_due_at - %s) / 60)::integer) ORDER BY t.n) FROM tickets t
             WHERE t.tenant = c.tenant AND t.case_id = c.id) AS tickets,
@@ -238,12 +242,15 @@ class CrowdClient:
     def drawn(self, model: Case):
         tickets = [[t.state, t.role, t.organisation, t.final, t.finish] for t in model.tickets]
         requests = sorted((r.kind, -1 if r.ticket is None else r.ticket) for r in model.requests)
-        return (model.state, model.level, model.handler, model.round, model.area, model.resolve, tickets, requests,
+        return (model.state, model.level, model.handler, model.round, model.area, model.at, model.category(), model.contactable,
+                [(r, r in model.withdrawn) for r in model.reporters], model.resolve, tickets, requests,
                 sorted(model.drawn_supervisions(self.words.person)))
 
     def same(self, model: Case, row: dict) -> bool:
         numbers = {t[4]: n for n, t in enumerate(row["tickets"] or [])}
-        stored = (row["state"], row["level"], self.people.get(str(row["handler"])), row["round"], row["area"], row["resolve"],
+        stored = (row["state"], row["level"], self.people.get(str(row["handler"])), row["round"], row["area"],
+                  stands(row["point"]), row["category"], row["contactable"],
+                  [(self.people[person], gone) for person, gone in row["reporters"] or []], row["resolve"],
                   [t[:4] + t[6:] for t in row["tickets"] or []], sorted((r[0], numbers.get(r[1], -1)) for r in row["requests"] or []),
                   sorted((numbers.get(r[0], -1), *r[1:4]) for r in row["supervisions"] or []))
         return self.drawn(model) == stored

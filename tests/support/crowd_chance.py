@@ -231,7 +231,7 @@ class Chance:
     def edited(self, model) -> dict:
         category = self.random.choice(["pothole", "advice", "pothole", "advice", "pothole_photo", "nothing"])
         ways = [self.place(), self.place(), {"category": category}, {"category": category} | self.place()]
-        if model.reporters[:1] == [model.creator]:
+        if {*model.reporters} - model.withdrawn:
             ways.append({"contactable": self.random.random() < 0.7})
         return {"category": self.random.choice(["pothole", "advice"])} if model.photo else self.random.choice(ways)
 

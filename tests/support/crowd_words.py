@@ -13,6 +13,11 @@ def place(code: str) -> dict:
     return {name: POINTS[code][name] for name in ("lon", "lat")}
 
 
+def stands(point: dict) -> str | None:
+    """Of which place this is the point."""
+    return next((code for code in POINTS if all(abs(point[name] - at) < 1e-6 for name, at in place(code).items())), "elsewhere") if point["lon"] else None
+
+
 class Words:
     """A case's row as it was read last (crowd.STORED) gives the ids and versions."""
 

@@ -57,6 +57,7 @@ class Case(Rules):
             self.state = "voided"
         else:
             self.withdrawn.add(out)
+            self.contactable = self.on_record() not in self.silent
 
     def do_merge(self, who, body, target):
         self.state = "merged"
@@ -88,7 +89,7 @@ class Case(Rules):
             self.on_scene, self.photo = body["category"] != "advice", body["category"] == "pothole_photo"
         if "contactable" in body:
             self.contactable = body["contactable"]
-            (self.silent.discard if self.contactable else self.silent.add)(self.reporters[0])
+            (self.silent.discard if self.contactable else self.silent.add)(self.on_record())
 
     def do_supervise(self, who, body, target):
         """By default whoever handles it."""

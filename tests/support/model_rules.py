@@ -107,6 +107,9 @@ class Rules:
 
     # What it is to somebody
 
+    def category(self) -> str:
+        return "advice" if not self.on_scene else "pothole_photo" if self.photo else "pothole"
+
     def lead(self) -> Ticket | None:
         return next((t for t in self.tickets if t.role == "lead" and not t.back()), None)
 
@@ -137,6 +140,10 @@ class Rules:
 
     def reporter(self, who: str) -> bool:
         return who in self.reporters and who not in self.withdrawn
+
+    def on_record(self) -> str:
+        """The first reporter who has not withdrawn."""
+        return next(r for r in self.reporters if r not in self.withdrawn)
 
     def asked(self) -> list[str]:
         """Reporters who may be asked whether it is solved."""

@@ -1,4 +1,4 @@
-    -- A ticket as its reader may see it. t: the ticket; c: its case; m: who reads; n.now; i: ticket_tables.sql. Names of what
+    -- A ticket as its reader may see it. t: the ticket; c: its case; m: who reads; n.now; i: ticket_eyes.sql. Names of what
     -- stands here by its key, and the actions that these bits allow, are put in by the encoder.
     t.id, c.number || '-' || t.n AS number, t.version, t.case_id, c.number AS case_number, t.kind, t.role,
     t.organisation AS organisation__code, t.state, t.task,

@@ -14,7 +14,9 @@ BEGIN
     RETURN ARRAY(
         SELECT g.one || g.next FROM (SELECT unnest(v_all) AS one, unnest(v_all[2:]) AS next) AS g WHERE g.one <> ' ' AND g.next <> ' '
         UNION ALL
-        SELECT g.one FROM (SELECT unnest(v_all) AS one) AS g WHERE g.one >= U&'\4e00' COLLATE "C");
+        SELECT g.one FROM (SELECT unnest(v_all) AS one) AS g WHERE g.one >= U&'\4e00' COLLATE "C"
+        -- As the index wants them: it sorts what is sorted in no time.
+        ORDER BY 1);
 END $$;
 COMMENT ON FUNCTION text_grams(text) IS 'What a text is found by; what it holds twice may stand twice';
 

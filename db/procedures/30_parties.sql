@@ -93,26 +93,29 @@ RETURN (p_case).reporter_name IS NOT NULL OR (p_case).reporter_phone IS NOT NULL
 CREATE FUNCTION owns_report(p_me actor, p_case cases) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN 'citizen' = ANY ((p_me).roles) AND ((p_me).person_id = ANY ((p_case).reporters)) IS TRUE;
 
-CREATE FUNCTION own_reporter(p_me actor, p_case cases) RETURNS own_report LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION entered_report(p_person uuid, p_tenant text, p_case uuid) RETURNS own_report LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v_own own_report;
     v_from uuid;
 BEGIN
-    -- Whoever entered it is its first reporter, whom the row itself names.
-    IF p_case.created_role = 'citizen' AND p_case.created_by = p_me.person_id AND p_me.person_id <> ALL (p_case.withdrawn) THEN
-        RETURN (p_case.reporter_name, p_case.reporter_phone, p_case.reporter_anonymous, p_case.reporter_private,
-            p_case.reporter_contactable, false, NULL, NULL, NULL, NULL, NULL)::own_report;
-    END IF;
     SELECT r.name, r.phone, r.anonymous, r.private, r.contactable, r.from_case IS NOT NULL, r.from_case
     INTO v_own.name, v_own.phone, v_own.anonymous, v_own.private, v_own.contactable, v_own.merged, v_from
     FROM case_reporters r
-    WHERE r.tenant = p_case.tenant AND r.case_id = p_case.id AND r.person_id = p_me.person_id
+    WHERE r.tenant = p_tenant AND r.case_id = p_case AND r.person_id = p_person
     ORDER BY r.n LIMIT 1;
     IF v_own.merged THEN
         SELECT c.title, c.description, c.point, c.address, c.answers
         INTO v_own.title, v_own.description, v_own.point, v_own.address, v_own.answers
-        FROM cases c WHERE c.tenant = p_case.tenant AND c.id = v_from;
+        FROM cases c WHERE c.tenant = p_tenant AND c.id = v_from;
     END IF;
     RETURN v_own;
 END $$;
+
+-- Whoever entered it is its first reporter, whom the row itself names.
+CREATE FUNCTION own_reporter(p_me actor, p_case cases) RETURNS own_report LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN (p_case).created_role = 'citizen' AND (p_case).created_by = (p_me).person_id
+        AND (p_me).person_id <> ALL ((p_case).withdrawn)
+    THEN ROW((p_case).reporter_name, (p_case).reporter_phone, (p_case).reporter_anonymous, (p_case).reporter_private,
+        (p_case).reporter_contactable, false, NULL, NULL, NULL, NULL, NULL)::own_report
+    ELSE entered_report((p_me).person_id, (p_case).tenant, (p_case).id) END;
 COMMENT ON FUNCTION own_reporter(actor, cases) IS 'What a reporter said, of themselves and of the matter';

@@ -2,7 +2,7 @@
 -- 422: what needs the row, with the field it is about.
 
 CREATE FUNCTION days(p_policy jsonb, p_name text) RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (p_policy ->> p_name)::integer * interval '1 day';
+RETURN setting(p_policy, p_name)::integer * interval '1 day';
 
 -- The reporters in whose name the caller may rate: their own, or for a supervisor who called, any that has not rated.
 CREATE FUNCTION rater(w work) RETURNS integer LANGUAGE plpgsql STABLE AS $$
@@ -112,8 +112,8 @@ BEGIN
         RETURN;
     ELSIF v_point IS NULL THEN
         w := refused(w, 'required', '/point');
-    ELSIF metres(v_point, c.point) > (w.policy ->> 'check_metres')::double precision
-        + least(v_accuracy, (w.policy ->> 'check_accuracy_metres')::double precision) THEN
+    ELSIF metres(v_point, c.point) > setting(w.policy, 'check_metres')::double precision
+        + least(v_accuracy, setting(w.policy, 'check_accuracy_metres')::double precision) THEN
         w := refused(w, 'too_far', '/point');
     END IF;
 END $$;

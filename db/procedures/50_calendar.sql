@@ -14,7 +14,7 @@ COMMENT ON FUNCTION whole_days() IS 'The hours that count when days are counted:
 
 CREATE FUNCTION working_hours(p_policy jsonb) RETURNS time[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
-    RETURN ARRAY(SELECT jsonb_array_elements_text(p_policy -> 'working_hours')::time);
+    RETURN ARRAY(SELECT jsonb_array_elements_text(setting(p_policy, 'working_hours'))::time);
 END $$;
 COMMENT ON FUNCTION working_hours(jsonb) IS 'The hours of a working day: opening, closing, opening, closing …';
 

@@ -40,7 +40,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION case_running(cases) IS 'The case''s clocks that run and are not met.';
 
-CREATE FUNCTION ticket_running(t tickets) RETURNS clock_run[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+-- What a ticket's clocks hang on. A list takes these few columns from the row and leaves the rest where it is.
+CREATE TYPE ticket_times AS (
+    state text, issued_at timestamptz, sign_due_at timestamptz, signed_at timestamptz, contact_due_at timestamptz,
+    contacted_at timestamptz, not_contacted boolean, report_due_at timestamptz, reported_in_at timestamptz, started_at timestamptz,
+    finish_run integer, finish_started_at timestamptz, finish_due_at timestamptz
+);
+
+CREATE FUNCTION ticket_times(t tickets) RETURNS ticket_times LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ROW((t).state, (t).issued_at, (t).sign_due_at, (t).signed_at, (t).contact_due_at, (t).contacted_at, (t).not_contacted,
+    (t).report_due_at, (t).reported_in_at, (t).started_at, (t).finish_run, (t).finish_started_at, (t).finish_due_at)::ticket_times;
+
+CREATE FUNCTION ticket_running(t ticket_times) RETURNS clock_run[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     v clock_run[] := '{}';
 BEGIN
@@ -61,7 +72,7 @@ BEGIN
     END IF;
     RETURN v;
 END $$;
-COMMENT ON FUNCTION ticket_running(tickets) IS 'The ticket''s clocks that run and are not met.';
+COMMENT ON FUNCTION ticket_running(ticket_times) IS 'The ticket''s clocks that run and are not met.';
 
 CREATE FUNCTION overdue_clocks(p_running clock_run[], p_now timestamptz)
 RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -78,7 +89,7 @@ COMMENT ON FUNCTION case_overdue_clocks(cases, timestamptz) IS
 
 CREATE FUNCTION ticket_overdue_clocks(p_ticket tickets, p_now timestamptz)
 RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN p_ticket.overdue_at < p_now THEN overdue_clocks(ticket_running(p_ticket), p_now) ELSE '{}' END;
+RETURN CASE WHEN p_ticket.overdue_at < p_now THEN overdue_clocks(ticket_running(ticket_times(p_ticket)), p_now) ELSE '{}' END;
 COMMENT ON FUNCTION ticket_overdue_clocks(tickets, timestamptz) IS
     'Names of the ticket''s clocks that run past their due time.';
 
@@ -95,7 +106,7 @@ CREATE TYPE clock_moment AS (
 -- Stages of a clock, in per cent: reminders on the way to the due time and past it.
 CREATE FUNCTION clock_stages(p_policy jsonb, p_clock text) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN p_clock IN ('resolve', 'plan', 'finish') THEN p_policy -> 'stages'
+    WHEN p_clock IN ('resolve', 'plan', 'finish') THEN setting(p_policy, 'stages')
     WHEN p_clock IN ('arrive', 'sign') THEN '[100]'
     ELSE '[]' END;
 
@@ -191,7 +202,7 @@ COMMENT ON FUNCTION case_settle(work, timestamptz) IS
 
 CREATE FUNCTION ticket_settle(INOUT w work, p_at timestamptz) LANGUAGE plpgsql AS $$
 DECLARE
-    v_running clock_run[] := ticket_running(w.t);
+    v_running clock_run[] := ticket_running(ticket_times(w.t));
     m clock_moment;
 BEGIN
     LOOP

@@ -4,7 +4,7 @@
 CREATE FUNCTION drawn_for_check(w work) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (w.c).level = 'major' OR (w.c).never_sampled
     OR ('x' || left(encode(sha256(((w.c).id::text || '/' || (w.c).round)::bytea), 'hex'), 4))::bit(16)::integer
-        < coalesce((w.policy #>> ARRAY['check_share', (w.c).source])::numeric, 100) * 655.36;
+        < coalesce((setting(w.policy, 'check_share') ->> (w.c).source)::numeric, 100) * 655.36;
 COMMENT ON FUNCTION drawn_for_check(work) IS 'Whether this round is checked.';
 
 CREATE FUNCTION sampled(INOUT w work) LANGUAGE plpgsql AS $$

@@ -9,9 +9,10 @@ RETURN CASE WHEN p_due IS NOT NULL THEN greatest(least(p_due, p_cap), p_floor) E
 -- A due time by the ticket's kind: the policy names minutes, or working days; emergency has no finish of its own.
 CREATE FUNCTION kind_due(w work, p_kind text, p_clock text) RETURNS timestamptz LANGUAGE sql STABLE
 RETURN CASE
-    WHEN w.policy ? (p_kind || '_' || p_clock || '_minutes')
+    WHEN setting(w.policy, p_kind || '_' || p_clock || '_minutes') IS NOT NULL
         THEN w.now + policy_minutes(w.policy, p_kind || '_' || p_clock || '_minutes')
-    WHEN w.policy ? (p_kind || '_' || p_clock || '_days') THEN add_working_days(w, w.now, p_kind || '_' || p_clock || '_days')
+    WHEN setting(w.policy, p_kind || '_' || p_clock || '_days') IS NOT NULL
+        THEN add_working_days(w, w.now, p_kind || '_' || p_clock || '_days')
     WHEN p_clock = 'finish' THEN (w.c).resolve_due_at END;
 
 CREATE FUNCTION ticket_due(w work, p_kind text, p_clock text) RETURNS timestamptz LANGUAGE sql STABLE

@@ -14,7 +14,7 @@ CREATE FUNCTION intake_scene(p_tenant text, p_category text, p_now timestamptz) 
 DECLARE
     v intake_scene;
 BEGIN
-    SELECT s.number_prefix, coalesce(p.version, 0), policy_with(p.settings), k.active, k.on_scene, k.questions
+    SELECT s.number_prefix, coalesce(p.version, 0), p.settings, k.active, k.on_scene, k.questions
     INTO v
     FROM tenants s LEFT JOIN categories k ON k.tenant = s.tenant AND k.code = p_category
     LEFT JOIN LATERAL (
@@ -301,7 +301,7 @@ COMMENT ON FUNCTION case_taken_in(actor, uuid, timestamptz, jsonb) IS 'The work 
 -- a row outside of the box is not even fetched.
 CREATE FUNCTION duplicates_of(c cases, p_policy jsonb, p_now timestamptz) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    v_metres double precision := (p_policy ->> 'duplicate_metres')::double precision;
+    v_metres double precision := setting(p_policy, 'duplicate_metres')::double precision;
     v_after timestamptz := p_now - days(p_policy, 'duplicate_days');
     v_lon double precision := st_x(c.point);
     v_lat double precision := st_y(c.point);

@@ -80,7 +80,7 @@ DECLARE
     v_until timestamptz := (w.body ->> 'until')::timestamptz;
 BEGIN
     IF p_guard = 'review_date' THEN
-        IF v_date IS NULL OR v_date - v_today NOT BETWEEN 1 AND (w.policy ->> 'suspend_days')::integer THEN
+        IF v_date IS NULL OR v_date - v_today NOT BETWEEN 1 AND setting(w.policy, 'suspend_days')::integer THEN
             w := refused(w, CASE WHEN v_date IS NULL THEN 'required' ELSE 'out_of_range' END, '/review_date');
         END IF;
     ELSIF v_until IS NULL OR v_until <= (w.t).finish_due_at

@@ -115,7 +115,7 @@ BEGIN
     w.c.closed_at := w.now;
     w.c.closed_how := 'unrated';
     w := case_to(w, 'auto_close', 'closed', NULL, jsonb_build_object('closed', 'unrated', 'tries', (w.c).callback_tries));
-    IF (w.c).callback_tries < (w.policy ->> 'callback_tries')::integer THEN
+    IF (w.c).callback_tries < setting(w.policy, 'callback_tries')::integer THEN
         PERFORM held_to_account(w, 'missed_callback', 'supervisor', jsonb_build_object('tries', (w.c).callback_tries));
     END IF;
 END $$;
@@ -159,7 +159,7 @@ CREATE FUNCTION due_resumed(w work, p_kind text, p_clock text, p_due timestamptz
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF NOT w.policy ? (p_kind || '_' || p_clock || '_days') OR p_due + (w.now - p_since) = (w.c).resolve_due_at OR p_due <= p_since
+    IF setting(w.policy, p_kind || '_' || p_clock || '_days') IS NULL OR p_due + (w.now - p_since) = (w.c).resolve_due_at OR p_due <= p_since
         OR p_due = (w.t).finish_started_at + policy_minutes(w.policy, 'floor_' || p_clock || '_minutes') THEN
         RETURN p_due + (w.now - p_since);
     END IF;

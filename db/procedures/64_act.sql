@@ -31,7 +31,7 @@ DECLARE
     v_case cases;
     w work;
 BEGIN
-    SELECT c, NULL::tickets, policy_with(p.settings) INTO v
+    SELECT c, NULL::tickets, p.settings INTO v
     FROM cases c LEFT JOIN policies p ON p.tenant = c.tenant AND p.version = c.policy_version
     WHERE c.tenant = p_me.tenant AND c.id = p_case FOR UPDATE OF c;
     v_case := v.c;
@@ -50,7 +50,7 @@ DECLARE
     v_ticket tickets;
     w work;
 BEGIN
-    SELECT c, t, policy_with(p.settings) INTO v
+    SELECT c, t, p.settings INTO v
     FROM tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id
     LEFT JOIN policies p ON p.tenant = t.tenant AND p.version = c.policy_version
     WHERE t.tenant = p_me.tenant AND t.id = p_ticket FOR UPDATE OF c, t;
@@ -251,7 +251,10 @@ BEGIN
     SELECT NULL::text, NULL::text, NULL::jsonb, t.version, NULL::text, v_key.state = 'replay', m.names_version, masks_staff(m),
 \ir ../parts/ticket_columns.sql
     FROM (SELECT coalesce(v_now, statement_timestamp()) AS now OFFSET 0) AS n
-\ir ../parts/ticket_tables.sql
+CROSS JOIN LATERAL (
+\ir ../parts/ticket_eyes.sql
+    OFFSET 0
+) AS i
     ;
 END $$;
 COMMENT ON FUNCTION ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS

@@ -22,13 +22,13 @@ CREATE FUNCTION hints_of(p_me actor, p_policy jsonb, p_now timestamptz) RETURNS 
             c.reporter_anonymous AS anonymous
         FROM cases c
         WHERE c.tenant = p_me.tenant AND c.state <> 'voided' AND within_scope(p_me, c.area)
-            AND c.received_at > p_now - (p_policy ->> 'hint_days')::double precision * interval '1 day'
+            AND c.received_at > p_now - setting(p_policy, 'hint_days')::double precision * interval '1 day'
             AND c.received_at <= p_now
     ), plane AS (
         SELECT plane_of(r.point) AS srid FROM recent r WHERE r.point IS NOT NULL ORDER BY r.id LIMIT 1
     ), near AS (
-        SELECT r.*, st_clusterdbscan(st_transform(r.point, p.srid), (p_policy ->> 'hint_metres')::double precision,
-            (p_policy ->> 'hint_cases')::integer) OVER (PARTITION BY r.category) AS n
+        SELECT r.*, st_clusterdbscan(st_transform(r.point, p.srid), setting(p_policy, 'hint_metres')::double precision,
+            setting(p_policy, 'hint_cases')::integer) OVER (PARTITION BY r.category) AS n
         FROM recent r CROSS JOIN plane p WHERE r.point IS NOT NULL
     ), found AS (
         SELECT 'cluster' AS reason, n.category, array_agg(n.id ORDER BY n.received_at, n.id) AS cases,
@@ -45,6 +45,6 @@ CREATE FUNCTION hints_of(p_me actor, p_policy jsonb, p_now timestamptz) RETURNS 
         FROM recent r WHERE r.address IS NOT NULL GROUP BY r.address
     )
     SELECT f.reason, md5(f.reason || f.cases[1])::uuid, f.category, f.cases, f.first_at, f.last_at, f.middle, f.phone, f.address
-    FROM found f WHERE cardinality(f.cases) >= (p_policy ->> 'hint_cases')::integer
+    FROM found f WHERE cardinality(f.cases) >= setting(p_policy, 'hint_cases')::integer
 $$;
 COMMENT ON FUNCTION hints_of(actor, jsonb, timestamptz) IS 'All hints at this time, in one pass over the cases of the last days';

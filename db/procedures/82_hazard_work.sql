@@ -88,7 +88,7 @@ COMMENT ON FUNCTION hazard_to(hazard_work, text, text, text, jsonb, uuid) IS 'Th
 CREATE FUNCTION hazard_colour(p_same_day boolean, p_capacity integer, p_policy jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_same_day THEN 'blue'
-    WHEN coalesce(p_capacity >= (p_policy ->> 'hazard_people')::integer, true) THEN 'red'
+    WHEN coalesce(p_capacity >= setting(p_policy, 'hazard_people')::integer, true) THEN 'red'
     ELSE 'orange' END;
 COMMENT ON FUNCTION hazard_colour(boolean, integer, jsonb) IS 'Blue, red or orange; red where nobody knows the capacity';
 
@@ -126,7 +126,7 @@ END $$;
 CREATE FUNCTION hazard_recoloured(INOUT w hazard_work, p_cause text) LANGUAGE plpgsql AS $$
 DECLARE
     h hazards := w.h;
-    v_due timestamptz := local_midnight((w.me).zone, w.now, (w.policy ->> 'hazard_days')::integer);
+    v_due timestamptz := local_midnight((w.me).zone, w.now, setting(w.policy, 'hazard_days')::integer);
     v_role text := w.role;
     v_was text := h.colour;
 BEGIN

@@ -165,11 +165,11 @@ RETURN CASE WHEN (r).round = 1 AND NOT ((r).ended = 'object' AND (r).resolve_due
 CREATE FUNCTION round_exclusion(r round_facts, p_policy jsonb, p_rated boolean, p_reporters bigint, p_anonymous boolean) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN (r).ended IS NULL AND (r).state = 'rejected' THEN CASE WHEN p_policy -> 'unreasonable_codes' ? (r).reject_code THEN 'unreasonable' END
+    WHEN (r).ended IS NULL AND (r).state = 'rejected' THEN CASE WHEN setting(p_policy, 'unreasonable_codes') ? (r).reject_code THEN 'unreasonable' END
     WHEN (r).closed IS NULL OR p_rated THEN NULL
     WHEN p_reporters = 0 THEN 'no_reporter'
     WHEN p_anonymous THEN 'anonymous'
-    WHEN NOT coalesce((r).evaluating, false) OR (r).tries >= (p_policy ->> 'callback_tries')::integer THEN 'unreachable'
+    WHEN NOT coalesce((r).evaluating, false) OR (r).tries >= setting(p_policy, 'callback_tries')::integer THEN 'unreachable'
     ELSE 'not_reached' END;
 
 -- From the start of the round; arriving is of the first only.

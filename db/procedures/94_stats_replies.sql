@@ -15,8 +15,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION weight_of(p_policy jsonb, p_setting text, p_name text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(CASE jsonb_typeof(p_policy #> ARRAY[p_setting, p_name])
-    WHEN 'number' THEN (p_policy #>> ARRAY[p_setting, p_name])::numeric END, 0);
+RETURN coalesce(CASE jsonb_typeof(setting(p_policy, p_setting) -> p_name)
+    WHEN 'number' THEN (setting(p_policy, p_setting) ->> p_name)::numeric END, 0);
 
 CREATE FUNCTION rate_of(p_sums jsonb, p_hits text, p_cases text) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE
 RETURN rate_json((p_sums ->> p_hits)::numeric, (p_sums ->> p_cases)::numeric);
@@ -76,7 +76,7 @@ BEGIN
         'rework', rate_of(v_sums, 'reworked', 'closed'), 'delay', rate_of(v_sums, 'extended', 'finish'),
         'return', rate_of(v_sums, 'returned', 'issued'), 'whistle', rate_of(v_sums, 'whistled', 'received'),
         'source_solved', rate_of(v_sums, 'at_source', 'closed'), 'contact', rate_of(v_sums, 'contact_met', 'contact'));
-    v.weights := json_build_object('score', v_policy -> 'score_weights', 'satisfied', v_policy -> 'satisfied_weights');
+    v.weights := json_build_object('score', setting(v_policy, 'score_weights'), 'satisfied', setting(v_policy, 'satisfied_weights'));
     RETURN v;
 END $$;
 COMMENT ON FUNCTION stats_rates(actor, date, date, text[], text[], text[], text[]) IS 'All rates of one period.';

@@ -29,7 +29,7 @@ STORED = """
         (SELECT json_agg(json_build_array(p.person_id, p.withdrawn_at IS NOT NULL) ORDER BY p.n) FROM case_reporters p
             WHERE p.tenant = c.tenant AND p.case_id = c.id) AS reporters,
         (SELECT json_agg(json_build_array(t.state, t.role, t.organisation, t.final, t.id, t.version,
-                round(extract(epoch FROM t.finish_due_at - %s) / 60)::integer) ORDER BY t.n) FROM tickets t
+                round(extract(epoch FROM t.finish_due_at - %s) / 60)::integer, t.kind) ORDER BY t.n) FROM tickets t
             WHERE t.tenant = c.tenant AND t.case_id = c.id) AS tickets,
         (SELECT json_agg(json_build_array(r.kind, r.ticket_id, r.id, r.version) ORDER BY r.id) FROM requests r
             WHERE r.tenant = c.tenant AND r.case_id = c.id AND r.state = 'pending') AS requests,
@@ -240,7 +240,7 @@ class CrowdClient:
     # What is stored, as the model says it
 
     def drawn(self, model: Case):
-        tickets = [[t.state, t.role, t.organisation, t.final, t.finish] for t in model.tickets]
+        tickets = [[t.state, t.role, t.organisation, t.final, t.finish, t.kind] for t in model.tickets]
         requests = sorted((r.kind, -1 if r.ticket is None else r.ticket) for r in model.requests)
         return (model.state, model.level, model.handler, model.round, model.area, model.at, model.category(), model.contactable,
                 [(r, r in model.withdrawn) for r in model.reporters], model.resolve, tickets, requests,

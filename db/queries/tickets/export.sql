@@ -23,6 +23,8 @@ FROM (
     CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS k (id, n)
     LEFT JOIN tickets t ON t.tenant = @tenant AND t.id = k.id
     LEFT JOIN cases c ON c.tenant = @tenant AND c.id = t.case_id
-\ir ../../parts/ticket_tables.sql
+    CROSS JOIN LATERAL (
+\ir ../../parts/ticket_eyes.sql
+    ) AS i
 ) AS v
 ORDER BY v.place;

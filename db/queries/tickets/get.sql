@@ -5,7 +5,10 @@ FROM me(@tenant, @actor, @roles, @op_roles, @org, @areas) AS m
 CROSS JOIN (SELECT coalesce(@now, statement_timestamp()) AS now OFFSET 0) AS n
 LEFT JOIN (tickets t JOIN cases c ON c.tenant = t.tenant AND c.id = t.case_id)
     ON t.tenant = @tenant AND t.id = @ticket_id AND m.refusal IS NULL AND ticket_in_sight(m, t, c)
-\ir ../../parts/ticket_tables.sql
+CROSS JOIN LATERAL (
+\ir ../../parts/ticket_eyes.sql
+    OFFSET 0
+) AS i
 -- What is shown is delivered.
 CROSS JOIN LATERAL (
     SELECT CASE WHEN t.state IN ('issued', 'send_failed') AND (m).org = t.organisation

@@ -22,7 +22,9 @@ FROM (
     CROSS JOIN LATERAL unnest(l.ids, l.cursors) WITH ORDINALITY AS k (id, cursor, n)
     LEFT JOIN tickets t ON t.tenant = @tenant AND t.id = k.id
     LEFT JOIN cases c ON c.tenant = @tenant AND c.id = t.case_id
-\ir ../../parts/ticket_tables.sql
+    CROSS JOIN LATERAL (
+\ir ../../parts/ticket_eyes.sql
+    ) AS i
     -- What is shown is delivered; the row behind the page is not shown.
     CROSS JOIN LATERAL (
         SELECT CASE WHEN t.state IN ('issued', 'send_failed') AND k.n < @limit AND (m).org = t.organisation

@@ -1,0 +1,71 @@
+"""What programs of ours cost in instructions: callgrind counts them, however busy the machine is."""
+
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from .postgres import Postgres, binaries, select_pause, unprivileged
+from .service import BINARY, Service
+
+TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
+# The processor's own instructions for hashing and copying would make the count depend on the machine.
+PLAIN_PROCESSOR = {"OPENSSL_ia32cap": "0", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-ERMS,-FSRM"}
+
+
+def callgrind(folder: Path, *options: str) -> list[str]:
+    """The words before a command whose dumps go to a folder."""
+    return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", f"--vgdb-prefix={folder}/gdb", *options]
+
+
+class Dumps:
+    """The files that a process leaves when asked; each tells what happened since the one before."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.seen = folder, set()
+
+    def next(self, process_id: int) -> Path:
+        """That of the busiest thread."""
+        subprocess.run(["callgrind_control", f"--vgdb-prefix={self.folder}/gdb", "--dump=count", str(process_id)],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        new = set(self.folder.glob("out*")) - self.seen
+        self.seen |= new
+        return max((path for path in new if TOTAL.search(path.read_text())), key=total)
+
+
+def total(dump: Path) -> int:
+    """All instructions of a dump."""
+    return int(TOTAL.search(dump.read_text())[1])
+
+
+class CountedService(Service):
+    """The service under callgrind, its threads apart."""
+
+    def start(self) -> "CountedService":
+        self.dumps = Dumps(Path(tempfile.mkdtemp(prefix="whistled-callgrind-")))
+        command = callgrind(self.dumps.folder, "--separate-threads=yes") + [str(BINARY)]
+        self.log = open(self.folder / "log", "ab")
+        self.process = subprocess.Popen(command, env=self.environ() | PLAIN_PROCESSOR, stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 120
+        while not self.ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the service did not start:\n{self.log_text()}")
+            select_pause()
+        return self
+
+    def dump(self) -> Path:
+        """Of the busiest thread, the worker, since the last call."""
+        return self.dumps.next(self.process.pid)
+
+
+def count_backend(postgres: Postgres, database: str, commands: list[str], dump: Path) -> None:
+    """PostgreSQL in single-user mode, on the data of a server that is stopped, does these and ends; the dump tells what all of it cost."""
+    # setpriv and env become what they start.
+    words = [f"{name}={value}" for name, value in PLAIN_PROCESSOR.items()]
+    command = [*unprivileged(), "env", *words, "valgrind", "--tool=callgrind", f"--callgrind-out-file={dump}", str(binaries() / "postgres"),
+               "--single", "-j", "-D", str(postgres.data), "-c", "jit=off", "-c", "exit_on_error=on", database]
+    lines = ("\n".join(line for line in text.splitlines() if line.strip()) for text in commands)
+    done = subprocess.run(command, input="".join(f"{line};\n\n" for line in lines).encode(), capture_output=True, cwd="/")
+    if done.returncode != 0 or b"ERROR" in done.stderr:
+        raise RuntimeError(done.stderr.decode(errors="replace")[-2000:])

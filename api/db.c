@@ -2,7 +2,6 @@
 #include "db.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "db_internal.h"
 #include "log.h"
@@ -234,102 +233,9 @@ void db_cancel(struct db *db, struct db_call *call)
     finish_saying(db, call, DB_UNAVAILABLE, "cancelled");
 }
 
-static int compare_texts(const char *left, const char *right)
-{
-    return strcmp(left != NULL ? left : "", right != NULL ? right : "");
-}
-
-/* Stable, so that equals keep the order they came in. */
-static void sort_calls(struct db_call **calls, unsigned n)
-{
-    for (unsigned i = 1; i < n; i++) {
-        struct db_call *call = calls[i];
-        unsigned j = i;
-
-        for (; j > 0; j--) {
-            int order = compare_texts(calls[j - 1]->tenant, call->tenant);
-
-            if (order == 0)
-                order = compare_texts(calls[j - 1]->object, call->object);
-            if (order <= 0)
-                break;
-            calls[j] = calls[j - 1];
-        }
-        calls[j] = call;
-    }
-}
-
-unsigned db_pick_group(struct db_link *waiting, unsigned most, struct db_call **ret_calls)
-{
-    unsigned n = 0;
-
-    for (struct db_link *link = waiting->next, *next; link != waiting && n < most; link = next) {
-        struct db_call *call = link_call(link);
-        bool lonely = call->alone || call->solo;
-
-        next = link->next;
-        if (lonely && n > 0)
-            continue; /* stays where it is: the head of the next turn */
-        link_remove(link);
-        ret_calls[n++] = call;
-        if (lonely)
-            break;
-    }
-    sort_calls(ret_calls, n);
-    return n;
-}
-
-/* It leaves the queue for the database. */
-static void learn_wait(struct db *db, const struct db_call *call)
-{
-    if (call->queued_ms != 0)
-        admission_learn(&db->admissions[call->write], call->ahead, db->now_ms - call->queued_ms);
-}
-
-static bool has_under_way(const struct db_connection *connection, unsigned n_segments)
-{
-    return connection_takes(connection) && connection->n_segments == n_segments;
-}
-
-static void send_group(struct db_connection *connection, struct db_link *waiting, unsigned *n_waiting, unsigned most)
-{
-    struct db *db = connection->db;
-    struct db_call *calls[GROUP_MAX];
-    unsigned n = db_pick_group(waiting, most < db->settings.group_limit ? most : db->settings.group_limit, calls);
-    int r;
-
-    *n_waiting -= n;
-    for (unsigned k = 0; k < n; k++)
-        learn_wait(db, calls[k]);
-    r = connection->write ? pipeline_send_writes(connection, calls, n) : pipeline_send_reads(connection, calls, n);
-    if (r < 0)
-        connection_lost(connection, PQerrorMessage(connection->pg));
-}
-
-/* Calls that find several connections with so much under way are dealt out evenly: writes' commits then reach the disk
- * together. */
-static void send_to(struct db *db, bool write, unsigned under_way)
-{
-    struct db_connection *connections = db->connections + (write ? db->settings.read_connections : 0);
-    unsigned n_connections = write ? db->settings.write_connections : db->settings.read_connections;
-    unsigned *n_waiting = write ? &db->n_writes : &db->n_reads, n_free = 0;
-
-    for (unsigned i = 0; i < n_connections; i++)
-        n_free += has_under_way(&connections[i], under_way);
-    for (unsigned i = 0; i < n_connections && n_free > 0 && *n_waiting > 0; i++) {
-        if (!has_under_way(&connections[i], under_way))
-            continue;
-        send_group(&connections[i], write ? &db->writes : &db->reads, n_waiting, (*n_waiting + n_free - 1) / n_free);
-        n_free--;
-    }
-}
-
 void db_flush(struct db *db)
 {
-    for (unsigned under_way = 0; under_way < READ_SEGMENTS && db->n_reads > 0; under_way++)
-        send_to(db, false, under_way);
-    if (db->n_writes > 0)
-        send_to(db, true, 0); /* a write's commit is all that its connection does */
+    db_send(db);
     db_deliver(db);
 }
 
@@ -456,6 +362,8 @@ int db_tick(struct db *db, uint64_t now_ms, int most)
 
     if (db->next_deadline_ms < next_ms)
         next_ms = db->next_deadline_ms;
+    if (db->gathering_until_ms != 0 && db->gathering_until_ms < next_ms)
+        next_ms = db->gathering_until_ms;
     if (!link_empty(&db->finished))
         next_ms = now_ms;
     return next_ms > now_ms ? (int)(next_ms - now_ms) : 0;

@@ -1,4 +1,5 @@
-/* db_internal.h — what db.c (queues), db_pipeline.c (sending and reading) and db_connection.c (coming and going) share.
+/* db_internal.h — what db.c (queues), db_group.c (who goes together), db_pipeline.c (sending and reading) and
+ * db_connection.c (coming and going) share.
  */
 #ifndef WHISTLED_DB_INTERNAL_H
 #define WHISTLED_DB_INTERNAL_H
@@ -12,6 +13,8 @@ enum {
     GROUP_MAX = 32,
     READ_SEGMENTS = 2,              /* under way per connection: one runs, the next is there when it ends */
     PIPELINE_DEPTH = GROUP_MAX + 4, /* room for preparing again and rolling back */
+    GATHER_FROM = 4,                /* so many writes of a group make those behind it wait for its end */
+    GATHER_MS = 100,                /* but no longer than this */
     RETRIES_MAX = 3,                /* of 40001 and 40P01 */
     CONNECT_TIMEOUT_MS = 5000,      /* per attempt, preparing included */
     BACKOFF_FIRST_MS = 25,
@@ -41,6 +44,7 @@ struct db_segment {
     const struct statement *statement; /* of SEGMENT_PREPARE */
     struct db_call *calls[GROUP_MAX];  /* NULL: answered before its result came (deadline, client gone) */
     PGresult *results[GROUP_MAX];
+    uint64_t sent_ms;
     bool synced;    /* its Sync was given to libpq: before that nothing can have been committed */
     bool committed; /* COMMIT was answered with COMMIT */
     bool failed;
@@ -79,8 +83,9 @@ struct db {
     struct admission admissions[2]; /* [write] */
     unsigned n_shed;                /* since it was last told */
     uint64_t tell_shed_ms;
-    uint64_t next_deadline_ms; /* no call has an earlier one */
-    uint64_t away_since_ms[2]; /* [write]: since when no connection stands; 0: one does */
+    uint64_t next_deadline_ms;   /* no call has an earlier one */
+    uint64_t gathering_until_ms; /* writes wait for a group under way; 0: none does */
+    uint64_t away_since_ms[2];   /* [write]: since when no connection stands; 0: one does */
     uint64_t full_until_ms;
     uint64_t random;
     uint64_t now_ms;
@@ -110,6 +115,14 @@ void db_delay(struct db *db, struct db_call *call, uint32_t pause_ms);
 void db_deliver(struct db *db);
 void db_check_away(struct db *db);
 void db_refuse_waiting(struct db *db);
+
+/* db_group.c */
+/* What can go now, goes. */
+void db_send(struct db *db);
+/* A group of writes under way gathers those behind it: one commit for all of them costs less than two side by side,
+ * which would keep each other from the processor. So few as would hardly be missed gather nobody, and a group that
+ * takes long is passed. 0: none does. */
+uint64_t db_gathers_until(const struct db *db);
 /* Fills ret_calls from the head of those waiting: one that goes alone, or up to `most` that share; sorted. */
 unsigned db_pick_group(struct db_link *waiting, unsigned most, struct db_call **ret_calls);
 

@@ -29,6 +29,7 @@ static struct db_segment *segment_open(struct db_connection *connection, enum se
     segment = pipeline_segment(connection, connection->n_segments);
     memset(segment, 0, sizeof(*segment));
     segment->kind = kind;
+    segment->sent_ms = connection->db->now_ms;
     if (connection->n_segments == 0)
         connection->heard_ms = connection->db->now_ms;
     connection->n_segments++;

@@ -12,12 +12,20 @@ BEGIN
     PERFORM pg_advisory_xact_lock(p_lock);
 END $$;
 
+-- By its index even where the table was empty when the plan was made: a plan is kept, and the table fills. Volatile: what a twin
+-- committed meanwhile is seen.
+CREATE FUNCTION key_found(p_tenant text, p_subject text, p_operation text, p_key text, OUT fingerprint text, OUT object_id uuid)
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    SELECT k.fingerprint, k.object_id INTO fingerprint, object_id FROM idempotency_keys k
+    WHERE k.tenant = p_tenant AND k.subject = p_subject AND k.operation = p_operation AND k.key = p_key;
+END $$;
+
 CREATE FUNCTION key_begin(p_tenant text, p_subject text, p_operation text, p_key text, p_fingerprint text)
 RETURNS key_state LANGUAGE plpgsql AS $$
 DECLARE
     v_lock bigint;
-    v_object uuid;
-    v_fingerprint text;
+    v_known record;
 BEGIN
     IF p_key IS NULL THEN
         RETURN ('none', NULL)::key_state;
@@ -26,14 +34,13 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(v_lock) THEN
         PERFORM key_waited(v_lock);
     END IF;
-    SELECT k.fingerprint, k.object_id INTO v_fingerprint, v_object FROM idempotency_keys k
-    WHERE k.tenant = p_tenant AND k.subject = p_subject AND k.operation = p_operation AND k.key = p_key;
-    IF v_fingerprint IS NULL THEN
+    v_known := key_found(p_tenant, p_subject, p_operation, p_key);
+    IF v_known.fingerprint IS NULL THEN
         RETURN ('new', NULL)::key_state;
-    ELSIF v_fingerprint <> p_fingerprint THEN
+    ELSIF v_known.fingerprint <> p_fingerprint THEN
         RETURN ('other', NULL)::key_state;
     END IF;
-    RETURN ('replay', v_object)::key_state;
+    RETURN ('replay', v_known.object_id)::key_state;
 END $$;
 COMMENT ON FUNCTION key_begin(text, text, text, text, text) IS 'Whether this request was done before';
 

@@ -3,12 +3,13 @@ after wave: of a hundred writes ten are refused and one breaks inside PostgreSQL
 
 import http.client
 import json
+import re
 
 import psycopg
 import pytest
 from support import tokens
 from support.audit import assert_audit
-from support.postgres import Postgres
+from support.postgres import Postgres, until
 from support.service import Service
 from support.world import Street, build_world
 
@@ -34,6 +35,15 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON whistled.cases DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW WHEN (NEW.title = 'late') EXECUTE FUNCTION whistled.late();
+"""
+# What waits for the test: title "slow N" for the lock N.
+SLOW = """
+CREATE FUNCTION whistled.slow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(right(NEW.title, 1)::bigint);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER slow AFTER INSERT ON whistled.cases FOR EACH ROW WHEN (NEW.title LIKE 'slow _') EXECUTE FUNCTION whistled.slow();
 """
 POISONED_READ = """
 CREATE OR REPLACE FUNCTION case_ratings_json(p_me actor, p_case cases) RETURNS json LANGUAGE plpgsql STABLE AS $$
@@ -128,6 +138,50 @@ def test_a_group_loses_nobody(own):
     promised = check_replies(answered)
     check_rows(url, promised)
     assert_audit(url)
+
+
+def waits_for(connection, lock: int) -> list[tuple]:
+    """The transactions that do."""
+    return connection.execute("SELECT virtualtransaction FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = %s", (lock,)).fetchall()
+
+
+def test_a_group_that_is_held_up_is_passed():
+    """Both connections of the one worker are kept busy until a group has formed behind them, one of whose members then waits for a lock."""
+    postgres = Postgres()
+    postgres.start()
+    postgres.create_database("main")
+    service = Service(postgres, "main", workers=1, write_connections=2)
+    assert service.run("migrate").returncode == 0
+    url = postgres.url("whistled_owner", "main")
+    build_world(url, "street")
+    token = tokens.mint("citizen", ["citizen"], "street")
+    with psycopg.connect(url, autocommit=True) as holder:
+        holder.execute(SLOW)
+        service.start()
+        holder.execute("SELECT pg_advisory_lock(1), pg_advisory_lock(2)")
+
+        def send(title: str) -> http.client.HTTPConnection:
+            line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+            body = body_of(0, 0, "good") | {"title": title}
+            line.request("POST", "/v1/cases", json.dumps(body), {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+            return line
+
+        busy = []
+        for n in (1, 2):
+            busy.append(send("slow 1"))
+            until(lambda: len(waits_for(holder, 1)) == n)
+        group = [send(title) for title in ("a", "b", "c", "d", "slow 2")]
+        until(lambda: re.search(r"^whistled_database_queue(\{.*\})? 5$", service.metrics(), re.MULTILINE))
+        holder.execute("SELECT pg_advisory_unlock(1)")
+        assert [line.getresponse().status for line in busy] == [201, 201]
+        until(lambda: waits_for(holder, 2))
+        held_up = waits_for(holder, 2)
+        assert send("past it").getresponse().status == 201
+        assert waits_for(holder, 2) == held_up
+        holder.execute("SELECT pg_advisory_unlock(2)")
+        assert [line.getresponse().status for line in group] == [201] * 5
+    assert service.stop() == 0, service.log_text()[-4000:]
+    postgres.remove()
 
 
 def test_a_lone_write_that_fails_at_its_commit_is_answered(own):

@@ -1,4 +1,4 @@
-/* test_db_group.c — which writes share a transaction, and in which order. */
+/* test_db_group.c — which writes share a transaction, in which order, and which wait for those under way. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,13 +91,39 @@ static void removing_needs_no_list(void **state)
     assert_ptr_equal(link_call(queue.head.next), &queue.calls[0]);
 }
 
+static void a_group_under_way_gathers_for_a_while(void **state)
+{
+    static struct db_connection connections[3];
+    struct db db = {.connections = connections,
+                    .n_connections = 3,
+                    .settings = {.read_connections = 1, .write_connections = 2},
+                    .now_ms = 1000};
+    struct db_segment *segment = &connections[2].segments[PIPELINE_DEPTH - 1];
+
+    (void)state;
+    memset(connections, 0, sizeof(connections));
+    connections[2].first = PIPELINE_DEPTH - 1;
+    assert_int_equal(db_gathers_until(&db), 0);
+    *segment = (struct db_segment){.kind = SEGMENT_GROUP, .n_calls = GATHER_FROM, .sent_ms = 990};
+    assert_int_equal(db_gathers_until(&db), 0); /* nothing is under way */
+    connections[2].n_segments = 1;
+    assert_int_equal(db_gathers_until(&db), 990 + GATHER_MS);
+    segment->n_calls = GATHER_FROM - 1;
+    assert_int_equal(db_gathers_until(&db), 0);
+    segment->n_calls = GATHER_FROM;
+    segment->kind = SEGMENT_WRITE;
+    assert_int_equal(db_gathers_until(&db), 0);
+    segment->kind = SEGMENT_GROUP;
+    db.now_ms = 990 + GATHER_MS;
+    assert_int_equal(db_gathers_until(&db), 0); /* it takes too long */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_up_to_the_limit_in_order),
-        cmocka_unit_test(sorts_by_tenant_then_object),
-        cmocka_unit_test(who_goes_alone_shares_with_nobody),
-        cmocka_unit_test(removing_needs_no_list),
+        cmocka_unit_test(takes_up_to_the_limit_in_order),        cmocka_unit_test(sorts_by_tenant_then_object),
+        cmocka_unit_test(who_goes_alone_shares_with_nobody),     cmocka_unit_test(removing_needs_no_list),
+        cmocka_unit_test(a_group_under_way_gathers_for_a_while),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

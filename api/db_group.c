@@ -55,11 +55,6 @@ static void learn_wait(struct db *db, const struct db_call *call)
         admission_learn(&db->admissions[call->write], call->ahead, db->now_ms - call->queued_ms);
 }
 
-static bool has_under_way(const struct db_connection *connection, unsigned n_segments)
-{
-    return connection_takes(connection) && connection->n_segments == n_segments;
-}
-
 static void send_group(struct db_connection *connection, unsigned most)
 {
     struct db *db = connection->db;
@@ -76,51 +71,64 @@ static void send_group(struct db_connection *connection, unsigned most)
         connection_lost(connection, PQerrorMessage(connection->pg));
 }
 
-/* Reads that find several connections with so much under way are dealt out evenly. */
-static void send_reads(struct db *db, unsigned under_way)
+static unsigned n_under_way(const struct db_connection *connection)
 {
-    unsigned n_free = 0;
+    unsigned n = 0;
 
-    for (unsigned i = 0; i < db->settings.read_connections; i++)
-        n_free += has_under_way(&db->connections[i], under_way);
-    for (unsigned i = 0; i < db->settings.read_connections && n_free > 0 && db->n_reads > 0; i++) {
-        if (!has_under_way(&db->connections[i], under_way))
-            continue;
-        send_group(&db->connections[i], (db->n_reads + n_free - 1) / n_free);
-        n_free--;
-    }
+    for (unsigned i = 0; i < connection->n_segments; i++)
+        n += connection->segments[(connection->first + i) % PIPELINE_DEPTH].n_calls;
+    return n;
 }
 
-uint64_t db_gathers_until(const struct db *db)
+uint64_t db_gathers_until(const struct db_connection *connection)
 {
-    for (unsigned i = db->settings.read_connections; i < db->n_connections; i++) {
-        const struct db_connection *connection = &db->connections[i];
-        const struct db_segment *segment = &connection->segments[connection->first];
+    /* Reads are answered one by one: as long as they are, it moves. Of writes nothing is heard before the end. */
+    uint64_t until_ms = connection->write ? connection->segments[connection->first].sent_ms + GATHER_WRITES_MS
+                                          : connection->heard_ms + GATHER_READS_MS;
 
-        if (connection->n_segments > 0 && segment->kind == SEGMENT_GROUP && segment->n_calls >= GATHER_FROM &&
-            segment->sent_ms + GATHER_MS > db->now_ms)
-            return segment->sent_ms + GATHER_MS;
-    }
-    return 0;
+    return n_under_way(connection) >= GATHER_FROM && until_ms > connection->db->now_ms ? until_ms : 0;
 }
 
-/* A write's commit is all that its connection does. */
-static void send_writes(struct db *db)
+/* Where the next of those who wait go; NULL: nowhere yet. ret_until_ms: until when they wait for a group under way, 0:
+ * for none. */
+static struct db_connection *choose(struct db *db, bool write, uint64_t *ret_until_ms)
 {
-    db->gathering_until_ms = 0;
-    for (unsigned i = db->settings.read_connections; i < db->n_connections && db->n_writes > 0; i++) {
-        if (!has_under_way(&db->connections[i], 0))
-            continue;
-        db->gathering_until_ms = db_gathers_until(db);
-        if (db->gathering_until_ms != 0)
-            return;
-        send_group(&db->connections[i], db->n_writes);
+    unsigned first = write ? db->settings.read_connections : 0,
+             end = write ? db->n_connections : db->settings.read_connections;
+    unsigned most = write ? 1 : READ_SEGMENTS; /* a write's commit is all that its connection does */
+    struct db_connection *least = NULL;
+
+    *ret_until_ms = 0;
+    for (unsigned i = first; i < end; i++) {
+        struct db_connection *connection = &db->connections[i];
+        uint64_t until_ms = connection_takes(connection) ? db_gathers_until(connection) : 0;
+
+        if (until_ms != 0) {
+            *ret_until_ms = until_ms;
+            return connection->n_segments < most ? connection : NULL;
+        }
+        if (connection_takes(connection) && connection->n_segments < most &&
+            (least == NULL || connection->n_segments < least->n_segments))
+            least = connection;
     }
+    return least;
+}
+
+static void send(struct db *db, bool write)
+{
+    const unsigned *n_waiting = write ? &db->n_writes : &db->n_reads;
+    struct db_connection *connection;
+    uint64_t until_ms = 0;
+
+    while (*n_waiting > 0 && (connection = choose(db, write, &until_ms)) != NULL)
+        send_group(connection, *n_waiting);
+    if (*n_waiting > 0 && until_ms != 0 && (db->gathering_until_ms == 0 || until_ms < db->gathering_until_ms))
+        db->gathering_until_ms = until_ms;
 }
 
 void db_send(struct db *db)
 {
-    for (unsigned under_way = 0; under_way < READ_SEGMENTS && db->n_reads > 0; under_way++)
-        send_reads(db, under_way);
-    send_writes(db);
+    db->gathering_until_ms = 0;
+    send(db, false);
+    send(db, true);
 }

@@ -13,8 +13,9 @@ enum {
     GROUP_MAX = 32,
     READ_SEGMENTS = 2,              /* under way per connection: one runs, the next is there when it ends */
     PIPELINE_DEPTH = GROUP_MAX + 4, /* room for preparing again and rolling back */
-    GATHER_FROM = 4,                /* so many writes of a group make those behind it wait for its end */
-    GATHER_MS = 100,                /* but no longer than this */
+    GATHER_FROM = 4,                /* so many under way make those behind them wait for their end */
+    GATHER_WRITES_MS = 100,         /* but no longer than this */
+    GATHER_READS_MS = 50,           /* nor longer than this after the last answer */
     RETRIES_MAX = 3,                /* of 40001 and 40P01 */
     CONNECT_TIMEOUT_MS = 5000,      /* per attempt, preparing included */
     BACKOFF_FIRST_MS = 25,
@@ -119,10 +120,10 @@ void db_refuse_waiting(struct db *db);
 /* db_group.c */
 /* What can go now, goes. */
 void db_send(struct db *db);
-/* A group of writes under way gathers those behind it: one commit for all of them costs less than two side by side,
- * which would keep each other from the processor. So few as would hardly be missed gather nobody, and a group that
- * takes long is passed. 0: none does. */
-uint64_t db_gathers_until(const struct db *db);
+/* Calls under way gather those behind them: two connections side by side keep each other from the processor, and one
+ * commit for all of them costs less than two. So few as would hardly be missed gather nobody, and what stands still is
+ * passed. Until when; 0: it does not. */
+uint64_t db_gathers_until(const struct db_connection *connection);
 /* Fills ret_calls from the head of those waiting: one that goes alone, or up to `most` that share; sorted. */
 unsigned db_pick_group(struct db_link *waiting, unsigned most, struct db_call **ret_calls);
 

@@ -82,9 +82,9 @@ BEGIN
         WHEN 'bd09' THEN v := gcj02_to_wgs84(bd09_to_gcj02(v));
         ELSE NULL;
     END CASE;
-    RETURN ST_SetSRID(ST_MakePoint(v.lon, v.lat), 4326);
+    RETURN ST_SetSRID(ST_MakePoint(round(v.lon * 1e7) / 1e7, round(v.lat * 1e7) / 1e7), 4326);
 END $$;
-COMMENT ON FUNCTION wgs84_point(jsonb) IS 'A body''s location as a stored point';
+COMMENT ON FUNCTION wgs84_point(jsonb) IS 'A body''s location as a stored point, to the centimetre: seven decimals';
 
 -- On a border the lowest code; outside of all grids NULL.
 CREATE FUNCTION grid_at(p_tenant text, p_point geometry) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$

@@ -178,6 +178,14 @@ def test_times_are_local_with_milliseconds_and_any_offset_is_taken(street, clock
     assert reply.status == 422 and reply.pointers == ["/claimed_at"]
 
 
+def test_a_point_is_kept_to_the_centimetre(street):
+    wgs = street.point("XF-01")
+    exact = street.report(category="litter", location={"lon": wgs["lon"] + 0.0000001, "lat": wgs["lat"]})["location"]
+    assert (exact["lon"], exact["lat"]) == (round(wgs["lon"] + 0.0000001, 7), wgs["lat"])
+    finer = street.report(category="litter", location={"lon": wgs["lon"] + 0.00000012345, "lat": wgs["lat"] - 0.00000098765})["location"]
+    assert (finer["lon"], finer["lat"]) == (round(wgs["lon"] + 0.0000001, 7), round(wgs["lat"] - 0.000001, 7))
+
+
 def test_gcj02_is_converted_on_the_way_in(street):
     """The published offset of GCJ-02 near 茂山 is several hundred metres; its inverse must bring us home."""
     wgs = street.point("XF-01")

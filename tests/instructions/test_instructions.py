@@ -12,56 +12,24 @@ import http.client
 import json
 import os
 import platform
-import re
 import shutil
-import subprocess
-import tempfile
-import time
 from pathlib import Path
 
 import pytest
 from support import tokens
-from support.postgres import Postgres, select_pause
-from support.service import BINARY, Service
+from support.callgrind import CountedService, total
+from support.postgres import Postgres
 from support.world import Street, build_world
 
 FIGURES = Path(__file__).with_name("figures.json")
 RENEW = os.environ.get("WHISTLED_RENEW") == "1"
 MORE = 1.10
 CASES, REPEATS, WARM = 30, 60, 10
-TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
-# The processor's own instructions for hashing and copying would make the count depend on the machine.
-PLAIN_PROCESSOR = {"OPENSSL_ia32cap": "0", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-ERMS,-FSRM"}
 
 
 def system() -> str:
     names = dict(line.rstrip().split("=", 1) for line in open("/etc/os-release") if "=" in line)
     return f"{names.get('ID', '?')}-{names.get('VERSION_CODENAME', '?')}-{platform.machine()}".replace('"', "")
-
-
-class Counted(Service):
-    """The service under callgrind."""
-
-    def start(self) -> "Counted":
-        self.dumps = Path(tempfile.mkdtemp(prefix="whistled-callgrind-"))
-        self.seen: set[Path] = set()
-        command = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={self.dumps}/out",
-                   f"--vgdb-prefix={self.dumps}/gdb", str(BINARY)]
-        self.log = open(self.folder / "log", "ab")
-        self.process = subprocess.Popen(command, env=self.environ() | PLAIN_PROCESSOR, stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 120
-        while not self.ready():
-            assert self.process.poll() is None and time.monotonic() < deadline, self.log_text()
-            select_pause()
-        return self
-
-    def count(self) -> int:
-        """Instructions of the busiest thread, the worker, since the last call."""
-        subprocess.run(["callgrind_control", f"--vgdb-prefix={self.dumps}/gdb", "--dump=count", str(self.process.pid)],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
-        new = set(self.dumps.glob("out*")) - self.seen
-        self.seen |= new
-        return max(int(found[1]) for path in new if (found := TOTAL.search(path.read_text())))
 
 
 @pytest.fixture
@@ -73,13 +41,13 @@ def counted():
     postgres = Postgres()
     postgres.start()
     postgres.create_database("main")
-    service = Counted(postgres, "main", workers=1, test_clock=0)
+    service = CountedService(postgres, "main", workers=1, test_clock=0)
     assert service.run("migrate").returncode == 0
     build_world(postgres.url("whistled_owner", "main"), "street")
     service.start()
     yield service
     service.stop()
-    shutil.rmtree(service.dumps, ignore_errors=True)
+    service.dumps.remove()
     postgres.remove()
 
 
@@ -90,7 +58,7 @@ def known_figures() -> dict:
 class Caller:
     """One connection that asks one thing after the other."""
 
-    def __init__(self, service: Service):
+    def __init__(self, service: CountedService):
         self.line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
         self.tokens = {subject: tokens.mint(subject, [subject], "street") for subject in ("citizen", "dispatcher")}
         point = Street.point("XF-01")
@@ -115,7 +83,7 @@ class Caller:
         return self.call("GET", f"/v1/cases/{self.case}", "dispatcher")
 
 
-def measure(service: Counted) -> dict[str, int]:
+def measure(service: CountedService) -> dict[str, int]:
     caller = Caller(service)
     caller.case = [caller.write()["id"] for _ in range(CASES)][0]
     assert len(caller.list()["items"]) == 20
@@ -123,10 +91,10 @@ def measure(service: Counted) -> dict[str, int]:
     for name, ask in {"read": caller.read, "list": caller.list, "write": caller.write}.items():
         for _ in range(WARM):
             ask()
-        service.count()
+        service.dump()
         for _ in range(REPEATS):
             ask()
-        found[name] = round(service.count() / REPEATS)
+        found[name] = round(total(service.dump()) / REPEATS)
     return found
 
 

@@ -1,6 +1,7 @@
 """What programs of ours cost in instructions: callgrind counts them, however busy the machine is."""
 
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -10,6 +11,7 @@ from .postgres import Postgres, binaries, select_pause, unprivileged
 from .service import BINARY, Service
 
 TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
+COST = re.compile(r"\s*([\d,]+) \(.*?\)\s+\S*?:(\S+)(?: \[(.*)\])?$")
 # The processor's own instructions for hashing and copying would make the count depend on the machine.
 PLAIN_PROCESSOR = {"OPENSSL_ia32cap": "0", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-ERMS,-FSRM"}
 
@@ -32,6 +34,9 @@ class Dumps:
         new = set(self.folder.glob("out*")) - self.seen
         self.seen |= new
         return max((path for path in new if TOTAL.search(path.read_text())), key=total)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def total(dump: Path) -> int:
@@ -57,6 +62,18 @@ class CountedService(Service):
     def dump(self) -> Path:
         """Of the busiest thread, the worker, since the last call."""
         return self.dumps.next(self.process.pid)
+
+
+def costs(dump: Path, inclusive: bool = False) -> dict[tuple[str, str], int]:
+    """Instructions by function and object (the file's name); inclusive: with what it called."""
+    command = ["callgrind_annotate", "--threshold=100", *(["--inclusive=yes"] if inclusive else []), str(dump)]
+    found: dict[tuple[str, str], int] = {}
+    for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
+        # A thread's first functions are given with all that it did.
+        if (row := COST.match(line)) and row[2] not in ("clone", "start_thread"):
+            key = row[2], Path(row[3] or "").name
+            found[key] = found.get(key, 0) + int(row[1].replace(",", ""))
+    return found
 
 
 def count_backend(postgres: Postgres, database: str, commands: list[str], dump: Path) -> None:

@@ -91,39 +91,53 @@ static void removing_needs_no_list(void **state)
     assert_ptr_equal(link_call(queue.head.next), &queue.calls[0]);
 }
 
-static void a_group_under_way_gathers_for_a_while(void **state)
+static void writes_under_way_gather_for_a_while(void **state)
 {
-    static struct db_connection connections[3];
-    struct db db = {.connections = connections,
-                    .n_connections = 3,
-                    .settings = {.read_connections = 1, .write_connections = 2},
-                    .now_ms = 1000};
-    struct db_segment *segment = &connections[2].segments[PIPELINE_DEPTH - 1];
+    struct db db = {.now_ms = 1000};
+    static struct db_connection connection;
+    struct db_segment *segment = &connection.segments[PIPELINE_DEPTH - 1];
 
     (void)state;
-    memset(connections, 0, sizeof(connections));
-    connections[2].first = PIPELINE_DEPTH - 1;
-    assert_int_equal(db_gathers_until(&db), 0);
+    connection = (struct db_connection){.db = &db, .write = true, .first = PIPELINE_DEPTH - 1};
     *segment = (struct db_segment){.kind = SEGMENT_GROUP, .n_calls = GATHER_FROM, .sent_ms = 990};
-    assert_int_equal(db_gathers_until(&db), 0); /* nothing is under way */
-    connections[2].n_segments = 1;
-    assert_int_equal(db_gathers_until(&db), 990 + GATHER_MS);
+    assert_int_equal(db_gathers_until(&connection), 0); /* nothing is under way */
+    connection.n_segments = 1;
+    assert_int_equal(db_gathers_until(&connection), 990 + GATHER_WRITES_MS);
     segment->n_calls = GATHER_FROM - 1;
-    assert_int_equal(db_gathers_until(&db), 0);
+    assert_int_equal(db_gathers_until(&connection), 0);
     segment->n_calls = GATHER_FROM;
-    segment->kind = SEGMENT_WRITE;
-    assert_int_equal(db_gathers_until(&db), 0);
-    segment->kind = SEGMENT_GROUP;
-    db.now_ms = 990 + GATHER_MS;
-    assert_int_equal(db_gathers_until(&db), 0); /* it takes too long */
+    connection.heard_ms = db.now_ms = 990 + GATHER_WRITES_MS;
+    assert_int_equal(db_gathers_until(&connection), 0); /* it takes too long */
+}
+
+static void reads_under_way_gather_as_long_as_they_are_answered(void **state)
+{
+    struct db db = {.now_ms = 1000};
+    static struct db_connection connection;
+
+    (void)state;
+    connection = (struct db_connection){.db = &db, .first = PIPELINE_DEPTH - 1, .n_segments = 2, .heard_ms = 1000};
+    connection.segments[PIPELINE_DEPTH - 1] =
+        (struct db_segment){.kind = SEGMENT_READ, .n_calls = GATHER_FROM - 1, .sent_ms = 10};
+    connection.segments[0] = (struct db_segment){.kind = SEGMENT_READ, .n_calls = 1, .sent_ms = 20};
+    assert_int_equal(db_gathers_until(&connection), 1000 + GATHER_READS_MS);
+    db.now_ms = 1000 + GATHER_READS_MS;
+    assert_int_equal(db_gathers_until(&connection), 0);
+    connection.heard_ms = db.now_ms;
+    assert_int_equal(db_gathers_until(&connection), db.now_ms + GATHER_READS_MS);
+    connection.n_segments = 1;
+    assert_int_equal(db_gathers_until(&connection), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_up_to_the_limit_in_order),        cmocka_unit_test(sorts_by_tenant_then_object),
-        cmocka_unit_test(who_goes_alone_shares_with_nobody),     cmocka_unit_test(removing_needs_no_list),
-        cmocka_unit_test(a_group_under_way_gathers_for_a_while),
+        cmocka_unit_test(takes_up_to_the_limit_in_order),
+        cmocka_unit_test(sorts_by_tenant_then_object),
+        cmocka_unit_test(who_goes_alone_shares_with_nobody),
+        cmocka_unit_test(removing_needs_no_list),
+        cmocka_unit_test(writes_under_way_gather_for_a_while),
+        cmocka_unit_test(reads_under_way_gather_as_long_as_they_are_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

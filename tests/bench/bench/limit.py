@@ -46,6 +46,11 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def caller(operation: str, subject: str, roles: dict) -> dict[str, str]:
+    """The parameters that say who calls."""
+    return {"tenant": TENANT, "actor": subject, "roles": "{%s}" % role_of(subject), "op_roles": "{%s}" % ",".join(roles[operation])}
+
+
 @dataclass
 class Script:
     """pgbench's text, and the variables that it is given."""
@@ -56,7 +61,7 @@ class Script:
 
     def call(self, name: str, statement: str, operation: str, subject: str, roles: dict, given: dict, keep: str = "") -> "Script":
         """One call of a statement of the contract; what is not given is NULL. `keep`: the prefix of the variables of its row."""
-        known = given | {"tenant": TENANT, "actor": subject, "roles": "{%s}" % role_of(subject), "op_roles": "{%s}" % ",".join(roles[operation])}
+        known = caller(operation, subject, roles) | given
         sql, words, types = statements()[statement]
 
         def bound(match: re.Match) -> str:
@@ -107,10 +112,13 @@ def act(script: Script, roles: dict, kind: str, action: str, subject: str, objec
                        {"action": words, f"{kind}_id": "=" + object_id, "body": json.dumps(body, ensure_ascii=False)}, keep)
 
 
+def department_steps(point: dict) -> list[tuple[str, dict]]:
+    return [("sign", {}), ("contact", {"note": "已电话联系反映人"}), ("report-in", {"point": point | {"accuracy": 20}}), ("start", {}),
+            ("submit", {"result": "级配碎石回填压实，沥青罩面", "reply": "路面已修复，可正常通行。", "cause_code": "ageing"})]
+
+
 def department(script: Script, roles: dict, ticket: str, point: dict) -> Script:
-    steps = [("sign", {}), ("contact", {"note": "已电话联系反映人"}), ("report-in", {"point": point | {"accuracy": 20}}), ("start", {}),
-             ("submit", {"result": "级配碎石回填压实，沥青罩面", "reply": "路面已修复，可正常通行。", "cause_code": "ageing"})]
-    for action, body in steps:
+    for action, body in department_steps(point):
         act(script, roles, "ticket", action, "sanitation-1", ticket, body)
     return script
 

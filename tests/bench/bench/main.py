@@ -13,7 +13,7 @@ from pathlib import Path
 
 from support.contract import ROOT
 
-from . import fire, growth, idle, overload, table
+from . import fire, growth, idle, overload, profile, table
 from .cluster import SETTINGS, Cluster
 from .compare import Comparison
 from .rounds import DATABASE, is_own, run_rounds
@@ -21,7 +21,7 @@ from .scenarios import ORDER, all_operations
 from .street import Street
 from .targets import PEER_LIST, Whistled, own_targets
 
-PARTS = ("peers", "fire", "idle", "overload", "growth")
+PARTS = ("peers", "profile", "fire", "idle", "overload", "growth")
 QUICK = {"rounds": 1, "warm_s": 1, "run_s": 2, "sweep_s": 1, "cases": 50_000, "tickets": 20_000, "idle_rounds": 2, "over_s": 15,
          "sizes": [10_000, 100_000], "growth_rounds": 1}
 FULL = {"rounds": 3, "warm_s": 1.5, "run_s": 5, "sweep_s": 2, "cases": 200_000, "tickets": 40_000, "idle_rounds": 5, "over_s": 60,
@@ -135,6 +135,9 @@ def measure(cluster: Cluster, street: Street, plan: dict, targets: dict, names: 
             results["operations"] = run_rounds(cluster, targets, chosen, folder, plan, say)
             results["titles"] = {name: operation.title for name, operation in chosen.items()}
             results["targets"] = {name: target.title for name, target in targets.items() if not is_own(target)}
+        if "profile" in parts:
+            say("Counting instructions")
+            results["profile"] = profile.run(cluster, operations, folder, plan, say)
         if "fire" in parts:
             say("Measuring group commit under fire")
             results["fire"] = fire.run(cluster, operations, folder, plan, say)

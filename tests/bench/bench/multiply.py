@@ -37,7 +37,8 @@ def expression(table: str, column: str, kind: str) -> str:
     if kind == "date":
         return f"x.{column} + k.days"
     if kind.startswith("geometry") and table == "cases":
-        return f"ST_Translate(x.{column}, k.east, k.north)"
+        return (f"ST_SetSRID(ST_MakePoint(round((ST_X(x.{column}) + k.east) * 1e7) / 1e7, "
+                f"round((ST_Y(x.{column}) + k.north) * 1e7) / 1e7), 4326)")
     if table == "cases" and column == "serial":
         return "k.serial"
     if table == "cases" and column == "number":

@@ -114,7 +114,7 @@ static struct db_connection *choose(struct db *db, bool write, uint64_t *ret_unt
     return least;
 }
 
-static void send(struct db *db, bool write)
+static void send_waiting(struct db *db, bool write)
 {
     const unsigned *n_waiting = write ? &db->n_writes : &db->n_reads;
     struct db_connection *connection;
@@ -129,6 +129,6 @@ static void send(struct db *db, bool write)
 void db_send(struct db *db)
 {
     db->gathering_until_ms = 0;
-    send(db, false);
-    send(db, true);
+    send_waiting(db, false);
+    send_waiting(db, true);
 }

@@ -4,21 +4,15 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-from .postgres import Postgres, binaries, select_pause, unprivileged
-from .service import BINARY, Service
+from .postgres import Postgres, binaries, unprivileged
+from .service import Service
 
 TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 COST = re.compile(r"\s*([\d,]+) \(.*?\)\s+\S*?:(\S+)(?: \[(.*)\])?$")
 # The processor's own instructions for hashing and copying would make the count depend on the machine.
 PLAIN_PROCESSOR = {"OPENSSL_ia32cap": "0", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-ERMS,-FSRM"}
-
-
-def callgrind(folder: Path, *options: str) -> list[str]:
-    """The words before a command whose dumps go to a folder."""
-    return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", f"--vgdb-prefix={folder}/gdb", *options]
 
 
 class Dumps:
@@ -47,17 +41,18 @@ def total(dump: Path) -> int:
 class CountedService(Service):
     """The service under callgrind, its threads apart."""
 
+    patience_s = 120
+
     def start(self) -> "CountedService":
         self.dumps = Dumps(Path(tempfile.mkdtemp(prefix="whistled-callgrind-")))
-        command = callgrind(self.dumps.folder, "--separate-threads=yes") + [str(BINARY)]
-        self.log = open(self.folder / "log", "ab")
-        self.process = subprocess.Popen(command, env=self.environ() | PLAIN_PROCESSOR, stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 120
-        while not self.ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the service did not start:\n{self.log_text()}")
-            select_pause()
-        return self
+        return super().start()
+
+    def command(self) -> list[str]:
+        return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.dumps.folder}/out", f"--vgdb-prefix={self.dumps.folder}/gdb",
+                "--separate-threads=yes", *super().command()]
+
+    def environ(self) -> dict:
+        return super().environ() | PLAIN_PROCESSOR
 
     def dump(self) -> Path:
         """Of the busiest thread, the worker, since the last call."""

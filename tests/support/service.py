@@ -26,6 +26,8 @@ def free_port() -> int:
 
 
 class Service:
+    patience_s = 60  # until it is ready
+
     def __init__(self, postgres: Postgres, database: str, **settings):
         self.folder = Path(tempfile.mkdtemp(prefix="whistled-test-"))
         # At the end of the run, not of the test: what went wrong is told from the log.
@@ -66,10 +68,13 @@ class Service:
             [str(BINARY), *arguments], env=self.environ(), capture_output=True, text=True, timeout=120, **options
         )
 
+    def command(self) -> list[str]:
+        return [str(BINARY)]
+
     def start(self) -> "Service":
         self.log = open(self.folder / "log", "ab")
-        self.process = subprocess.Popen([str(BINARY)], env=self.environ(), stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 60
+        self.process = subprocess.Popen(self.command(), env=self.environ(), stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + self.patience_s
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the service did not start:\n{self.log_text()}")

@@ -130,7 +130,7 @@ END $$;
 CREATE FUNCTION account_appeal_until(a accountability) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN CASE WHEN a.result = 'held' THEN
-        a.decided_at + (account_policy(a) ->> 'appeal_days')::double precision * interval '1 day' END;
+        a.decided_at + days(account_policy(a), 'appeal_days') END;
 END $$;
 
 CREATE FUNCTION account_actions(p_me actor, a accountability) RETURNS text[] LANGUAGE plpgsql STABLE AS $$

@@ -85,7 +85,7 @@ struct db {
     unsigned n_shed;                /* since it was last told */
     uint64_t tell_shed_ms;
     uint64_t next_deadline_ms;   /* no call has an earlier one */
-    uint64_t gathering_until_ms; /* writes wait for a group under way; 0: none does */
+    uint64_t gathering_until_ms; /* some wait for those under way; 0: nobody does */
     uint64_t away_since_ms[2];   /* [write]: since when no connection stands; 0: one does */
     uint64_t full_until_ms;
     uint64_t random;

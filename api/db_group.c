@@ -71,19 +71,19 @@ static void send_group(struct db_connection *connection, unsigned most)
         connection_lost(connection, PQerrorMessage(connection->pg));
 }
 
-static unsigned n_under_way(const struct db_connection *connection)
+static unsigned n_under_way(struct db_connection *connection)
 {
     unsigned n = 0;
 
     for (unsigned i = 0; i < connection->n_segments; i++)
-        n += connection->segments[(connection->first + i) % PIPELINE_DEPTH].n_calls;
+        n += pipeline_segment(connection, i)->n_calls;
     return n;
 }
 
-uint64_t db_gathers_until(const struct db_connection *connection)
+uint64_t db_gathers_until(struct db_connection *connection)
 {
     /* Reads are answered one by one: as long as they are, it moves. Of writes nothing is heard before the end. */
-    uint64_t until_ms = connection->write ? connection->segments[connection->first].sent_ms + GATHER_WRITES_MS
+    uint64_t until_ms = connection->write ? pipeline_segment(connection, 0)->sent_ms + GATHER_WRITES_MS
                                           : connection->heard_ms + GATHER_READS_MS;
 
     return n_under_way(connection) >= GATHER_FROM && until_ms > connection->db->now_ms ? until_ms : 0;
@@ -101,14 +101,13 @@ static struct db_connection *choose(struct db *db, bool write, uint64_t *ret_unt
     *ret_until_ms = 0;
     for (unsigned i = first; i < end; i++) {
         struct db_connection *connection = &db->connections[i];
-        uint64_t until_ms = connection_takes(connection) ? db_gathers_until(connection) : 0;
 
-        if (until_ms != 0) {
-            *ret_until_ms = until_ms;
+        if (!connection_takes(connection))
+            continue;
+        *ret_until_ms = db_gathers_until(connection);
+        if (*ret_until_ms != 0)
             return connection->n_segments < most ? connection : NULL;
-        }
-        if (connection_takes(connection) && connection->n_segments < most &&
-            (least == NULL || connection->n_segments < least->n_segments))
+        if (connection->n_segments < most && (least == NULL || connection->n_segments < least->n_segments))
             least = connection;
     }
     return least;

@@ -123,7 +123,7 @@ void db_send(struct db *db);
 /* Calls under way gather those behind them: two connections side by side keep each other from the processor, and one
  * commit for all of them costs less than two. So few as would hardly be missed gather nobody, and what stands still is
  * passed. Until when; 0: it does not. */
-uint64_t db_gathers_until(const struct db_connection *connection);
+uint64_t db_gathers_until(struct db_connection *connection);
 /* Fills ret_calls from the head of those waiting: one that goes alone, or up to `most` that share; sorted. */
 unsigned db_pick_group(struct db_link *waiting, unsigned most, struct db_call **ret_calls);
 

@@ -99,11 +99,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Whoever is nothing else sees no tickets but those of the own organisation.
+CREATE FUNCTION sees_own_tickets_only(p_me actor) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (p_me).roles <@ '{department,citizen,client,property}';
+
 CREATE FUNCTION tickets_found(p_me actor, f ticket_filter, p_from place, p_limit integer, p_now timestamptz)
 RETURNS SETOF place LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_cases uuid[] := cases_of_filter(p_me.tenant, f);
-    v_organisations text[] := CASE WHEN p_me.roles <@ '{department,citizen,client,property}' THEN ARRAY[p_me.org] ELSE f.organisation END;
+    v_organisations text[] := CASE WHEN sees_own_tickets_only(p_me) THEN ARRAY[p_me.org] ELSE f.organisation END;
 BEGIN
     IF v_cases IS NOT NULL THEN
         RETURN QUERY SELECT * FROM tickets_of_cases(p_me, f, v_cases, p_from, p_limit, p_now);
@@ -151,7 +155,7 @@ END $$;
 
 -- A department's own list, as it pulls it all day: the walk of one part of the index is the page, and no case is looked at.
 CREATE FUNCTION lists_own_tickets(p_me actor, f ticket_filter) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 'department' = ANY ((p_me).roles) AND (p_me).roles <@ '{department,citizen,client,property}' AND (p_me).scope IS NULL
+RETURN 'department' = ANY ((p_me).roles) AND sees_own_tickets_only(p_me) AND (p_me).scope IS NULL
     AND (f)."case" IS NULL AND (f).number IS NULL AND ((f).organisation IS NULL OR (p_me).org = ANY ((f).organisation));
 
 CREATE FUNCTION own_ticket_page(p_me actor, f ticket_filter, p_from place, p_limit integer, p_now timestamptz)

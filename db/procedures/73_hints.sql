@@ -22,7 +22,7 @@ CREATE FUNCTION hints_of(p_me actor, p_policy jsonb, p_now timestamptz) RETURNS 
             c.reporter_anonymous AS anonymous
         FROM cases c
         WHERE c.tenant = p_me.tenant AND c.state <> 'voided' AND within_scope(p_me, c.area)
-            AND c.received_at > p_now - setting(p_policy, 'hint_days')::double precision * interval '1 day'
+            AND c.received_at > p_now - days(p_policy, 'hint_days')
             AND c.received_at <= p_now
     ), plane AS (
         SELECT plane_of(r.point) AS srid FROM recent r WHERE r.point IS NOT NULL ORDER BY r.id LIMIT 1

@@ -32,6 +32,7 @@ FINGERPRINT = "repeat('0', 64)"
 RANDOM = "\\set r1 random(1, 1000000000)\n\\set r2 random(1, 1000000000)\n"
 
 
+@functools.cache
 def contract_roles() -> dict[str, list[str]]:
     """x-roles by operation."""
     import yaml

@@ -88,6 +88,14 @@ def difference(few: Path, many: Path, inclusive: bool) -> dict[tuple[str, str], 
     return {key: (count - before.get(key, 0)) / COUNTED for key, count in costs(many, inclusive).items()}
 
 
+def summed(counts: dict[tuple[str, str], float], part: int) -> dict[str, float]:
+    """By function (0) or by object (1)."""
+    found: dict[str, float] = {}
+    for key, count in counts.items():
+        found[key[part]] = found.get(key[part], 0) + count
+    return found
+
+
 def count_statement(cluster: Cluster, schema: str, statement: str, calls: list[str]) -> dict:
     """Two runs from the same data, one with more calls; both roll back."""
     sql, _, types = statements()[statement]
@@ -96,14 +104,8 @@ def count_statement(cluster: Cluster, schema: str, statement: str, calls: list[s
     dumps = cluster.postgres.folder / "few.out", cluster.postgres.folder / "many.out"
     for dump, n in zip(dumps, (WARM, WARM + COUNTED)):
         count_backend(cluster.postgres, DATABASE, [*begin, *calls[:n], "ROLLBACK"], dump)
-    inside, alone = difference(*dumps, inclusive=True), difference(*dumps, inclusive=False)
-    of = {}
-    for (name, _), count in inside.items():
-        of[name] = of.get(name, 0) + count
+    of, objects = summed(difference(*dumps, inclusive=True), 0), summed(difference(*dumps, inclusive=False), 1)
     whole, output = (total(dumps[1]) - total(dumps[0])) / COUNTED, of.get(OUTPUT, 0)
-    objects: dict[str, float] = {}
-    for (_, name), count in alone.items():
-        objects[name] = objects.get(name, 0) + count
     return {"instructions": whole - output, "plpgsql": objects.get("plpgsql.so", 0),
             "steps": {title: sum(of.get(name, 0) for name in ([names] if isinstance(names, str) else names)) for title, names in STEPS.items()}}
 
@@ -118,10 +120,8 @@ def count_service(cluster: Cluster, operation: Operation, folder: Path) -> dict:
         rest = replace(operation, rows=operation.rows[len(operation.rows) // 2:])
         requests = fire(target, cluster, rest, folder, 0, SERVICE_S, f"profile-{operation.name}-", connections=1)["good"]
         dump = service.dump()
-        objects: dict[str, float] = {}
-        for (_, name), count in costs(dump).items():
-            objects[name] = objects.get(name, 0) + count / requests
-        return {"instructions": total(dump) / requests, "objects": dict(sorted(objects.items(), key=lambda pair: -pair[1])[:8])}
+        most = sorted(summed(costs(dump), 1).items(), key=lambda pair: -pair[1])[:8]
+        return {"instructions": total(dump) / requests, "objects": {name: count / requests for name, count in most}}
     finally:
         service.stop()
         service.dumps.remove()

@@ -22,7 +22,7 @@
 #include "webhooks.h"
 #include "worker.h"
 
-enum { RETRY_MS = 1000 };
+enum { RETRY_MS = 1000, MAPPED_FROM = 128 << 10 };
 
 struct server {
     struct service service;
@@ -295,6 +295,8 @@ int serve_main(const struct config *config)
     int r = -ENOMEM;
 
     raise_limits(config);
+    /* Fixed, or malloc raises it: the tables of the workers are to have no memory before they are written. */
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
     server.search_path = startup_search_path();
     server.service.search_path = server.search_path;
     /* config_check has found them well. */

@@ -44,7 +44,8 @@ def measure(cluster: Cluster, database: str, folder: Path, plan: dict, tag: str)
     """CPU of both for one request, by operation."""
     target = Whistled().start(cluster, database)
     try:
-        made = [*all_operations(cluster, database, target.base).values(), *pages(target.base)]
+        # Pages first: after what writes, autovacuum's work would be counted with them.
+        made = [*pages(target.base), *all_operations(cluster, database, target.base).values()]
         found = {}
         for operation in made:
             result = fire(target, cluster, operation, folder, plan["warm_s"], plan["run_s"], f"grow-{database}-{tag}-")

@@ -29,13 +29,12 @@ def family(root: int) -> list[int]:
     return found
 
 
-def cpu_s(root: int) -> float:
+USER, KERNEL = (11, 13), (12, 14)  # fields of stat: of the process itself, and of its members who have ended
+
+
+def cpu_s(root: int, fields: tuple = USER + KERNEL) -> float:
     """Processor time of a family so far, with that of members who have ended."""
-    total = 0
-    for process_id in family(root):
-        if fields := _stat(process_id):
-            total += int(fields[11]) + int(fields[12]) + int(fields[13]) + int(fields[14])
-    return total / TICK
+    return sum(int(found[i]) for process_id in family(root) if (found := _stat(process_id)) for i in fields) / TICK
 
 
 def _kib(path: str, name: str) -> int:
@@ -57,14 +56,19 @@ def memory_kib(root: int) -> dict[str, int]:
 
 @dataclass
 class Meter:
-    """CPU of several families between two moments."""
+    """CPU of several families between two moments; `kernel_s`: what of it the kernel took for them."""
 
     roots: dict[str, int]
 
+    def read(self, fields: tuple) -> dict[str, float]:
+        return {name: cpu_s(root, fields) for name, root in self.roots.items()}
+
     def start(self) -> None:
         self.began = time.monotonic()
-        self.before = {name: cpu_s(root) for name, root in self.roots.items()}
+        self.user, self.kernel = self.read(USER), self.read(KERNEL)
 
     def stop(self) -> dict[str, float]:
         self.seconds = time.monotonic() - self.began
-        return {name: cpu_s(root) - self.before[name] for name, root in self.roots.items()}
+        user, kernel = self.read(USER), self.read(KERNEL)
+        self.kernel_s = {name: kernel[name] - self.kernel[name] for name in kernel}
+        return {name: user[name] - self.user[name] + self.kernel_s[name] for name in user}

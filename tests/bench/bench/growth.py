@@ -49,14 +49,14 @@ def measure(cluster: Cluster, database: str, folder: Path, plan: dict, tag: str)
         found = {}
         for operation in made:
             result = fire(target, cluster, operation, folder, plan["warm_s"], plan["run_s"], f"grow-{database}-{tag}-")
-            found[operation.name] = {"cpu_us": sum(result["cpu_us"].values()), "rate": result["rate"]} | result["cpu_us"]
+            found[operation.name] = {"title": operation.title, "cpu_us": sum(result["cpu_us"].values()), "rate": result["rate"]} | result["cpu_us"]
         return found
     finally:
         target.stop()
 
 
 def run(cluster: Cluster, street: Street, folder: Path, plan: dict, say) -> dict:
-    names, found = {}, {}
+    names, found, titles = {}, {}, {}
     for cases in plan["sizes"]:
         names[cases] = f"grown_{cases}"
         took = street.grow(names[cases], cases, pool_of(cases), figures=False)
@@ -67,12 +67,12 @@ def run(cluster: Cluster, street: Street, folder: Path, plan: dict, say) -> dict
     for number in range(plan["growth_rounds"]):
         for cases, database in names.items():
             for operation, result in measure(cluster, database, folder, plan, f"{number}").items():
+                titles[operation] = result["title"]
                 found.setdefault(operation, {}).setdefault(cases, []).append(result)
     for database in names.values():
         cluster.drop(database)
-    titles = {"page-1": "Page 1 of all cases", "page-1000": f"Page {DEEP_PAGE:,} of all cases"}
     return {
-        "sizes": list(names), "base": BASE, "order": [*ORDER, *titles], "titles": titles, "residents": CITIZENS,
+        "sizes": list(names), "base": BASE, "order": [*ORDER, *(name for name in titles if name not in ORDER)], "titles": titles, "residents": CITIZENS,
         "cpu_us": {operation: {cases: statistics.median(r["cpu_us"] for r in results) for cases, results in by.items()} for operation, by in found.items()},
         "rate": {operation: {cases: statistics.median(r["rate"] for r in results) for cases, results in by.items()} for operation, by in found.items()},
     }

@@ -67,7 +67,8 @@ def summarise(results: list[dict]) -> dict:
     return {
         "rate": statistics.median(rates), "rates": rates, "spread": (max(rates) - min(rates)) / statistics.median(rates),
         "p50_us": median_of(results, "latency", "p50_us"), "p99_us": median_of(results, "latency", "p99_us"),
-        "service_us": median_of(results, "cpu_us", "service"), "postgres_us": median_of(results, "cpu_us", "postgres"),
+        "service_us": median_of(results, "cpu_us", "service"), "service_kernel_us": median_of(results, "kernel_us", "service"),
+        "postgres_us": median_of(results, "cpu_us", "postgres"),
         "pss_kib": median_of(results, "memory", "pss_kib"), "rss_kib": median_of(results, "memory", "rss_kib"),
     }
 

@@ -1,12 +1,16 @@
 """The one table: a block for each operation, a row for each target."""
 
 PEER_FREE = {"limit", "limit_json", "whistled", "ungrouped"}
-HEAD = ("", "requests/s", "± %", "p50 ms", "p99 ms", "service µs", "PostgreSQL µs", "Pss MiB", "× best peer", "× limit")
+HEAD = ("", "requests/s", "± %", "p50 ms", "p99 ms", "service µs (kernel)", "PostgreSQL µs", "Pss MiB", "× best peer", "× limit")
 TITLES = {"limit": "pgbench, same statements", "limit_json": "pgbench, JSON made in PostgreSQL", "whistled": "whistled", "ungrouped": "whistled, not grouped"}
 
 
 def number(value: float | None, digits: int = 0, scale: float = 1) -> str:
     return "–" if value is None else f"{value / scale:,.{digits}f}"
+
+
+def shares(whole: float | None, part: float | None) -> str:
+    return number(whole, 1) + (f" ({part:,.1f})" if part is not None else "")
 
 
 def ratio(value: float, other: float | None) -> str:
@@ -22,7 +26,7 @@ def rows_of(operation: str, results: dict, titles: dict) -> list[tuple]:
             continue
         r = by[operation]
         rows.append(((TITLES | titles).get(name, name), number(r["rate"]), number(r["spread"] * 50, 1), number(r["p50_us"], 2, 1000),
-                     number(r["p99_us"], 2, 1000), number(r["service_us"], 1), number(r["postgres_us"], 1),
+                     number(r["p99_us"], 2, 1000), shares(r["service_us"], r["service_kernel_us"]), number(r["postgres_us"], 1),
                      number(r["pss_kib"], 1, 1024), ratio(r["rate"], best), ratio(r["rate"], limit)))
     return rows
 
@@ -49,13 +53,19 @@ def as_markdown(operations: dict[str, str], results: dict, titles: dict) -> str:
     return "\n".join(lines)
 
 
+def cores(overload: dict) -> str:
+    return ", ".join(f"{overload['cores'][name]:.2f} {title}" for name, title in
+                     (("generator", "generator"), ("service", "service"), ("postgres", "PostgreSQL")))
+
+
 def overload_lines(results: dict) -> list[str]:
     lines = []
     for r in results.get("overload", ()):
         most, well = r["rss_kib"]["most"] / 1024, r["well_again_s"]
         lines.append(f"Overload, {r['operation']}: {r['offered']:,.0f}/s offered ({r['times']} times the peak): {r['goodput'] / r['peak']:.0%} of the peak "
                      f"gets through; refused after {r['refusals']['p50_us'] / 1000:.1f} ms (p99 {r['refusals']['p99_us'] / 1000:.1f} ms); "
-                     f"{most:.0f} MiB at most, {r['rss_kib']['before'] / 1024:.0f} before; well again after {'> 10' if well is None else well} s")
+                     f"{most:.0f} MiB at most, {r['rss_kib']['before'] / 1024:.0f} before; well again after {'> 10' if well is None else well} s; "
+                     f"cores taken: {cores(r)}")
     return lines
 
 

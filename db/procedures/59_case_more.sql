@@ -61,7 +61,9 @@ BEGIN
     END IF;
     UPDATE case_reporters r SET withdrawn_at = w.now
     WHERE r.tenant = v_out.tenant AND r.case_id = v_out.case_id AND r.n = v_out.n;
-    w.c.withdrawn := (w.c).withdrawn || v_out.person_id;
+    IF v_out.person_id IS NOT NULL THEN
+        w.c.withdrawn := (w.c).withdrawn || v_out.person_id;
+    END IF;
     w.c.reporter_name := v_next.name;
     w.c.reporter_phone := v_next.phone;
     w.c.reporter_anonymous := v_next.anonymous;

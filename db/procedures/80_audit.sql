@@ -89,7 +89,7 @@ BEGIN ATOMIC
     WHERE f.stored IS DISTINCT FROM f.computed;
 END;
 
--- What the row repeats of its tickets, its workers and its plan.
+-- What the row repeats of its tickets, its workers, its reporters and its plan.
 CREATE FUNCTION audit_derived(p_tenant text) RETURNS SETOF difference LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT 'case', c.id, f.what, f.stored, f.computed
@@ -110,6 +110,10 @@ BEGIN ATOMIC
                     OR e.action = 'arrive')
             UNION SELECT a.person_id FROM arrivals a WHERE a.tenant = c.tenant AND a.case_id = c.id) AS p) AS w
     CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(DISTINCT p.person_id), '{}') AS people,
+            coalesce(array_agg(DISTINCT p.person_id) FILTER (WHERE p.withdrawn_at IS NOT NULL), '{}') AS gone
+        FROM case_reporters p WHERE p.tenant = c.tenant AND p.case_id = c.id AND p.person_id IS NOT NULL) AS r
+    CROSS JOIN LATERAL (
         SELECT array_agg(DISTINCT s.who_kind || ':' || s.who_id ORDER BY s.who_kind || ':' || s.who_id) AS parties
         FROM plan_steps s WHERE s.tenant = c.tenant AND s.case_id = c.id AND s.request_id = c.plan_request
             AND s.done_at IS NULL AND s.waived_at IS NULL) AS s
@@ -124,6 +128,8 @@ BEGIN ATOMIC
         ('workers', ARRAY(SELECT unnest(c.workers) ORDER BY 1)::text, CASE
             WHEN c.state = 'merged' AND c.workers @> coalesce(w.workers, '{}') THEN ARRAY(SELECT unnest(c.workers) ORDER BY 1)
             ELSE coalesce(w.workers, '{}') END::text),
+        ('reporters', ARRAY(SELECT unnest(c.reporters) ORDER BY 1)::text, r.people::text),
+        ('withdrawn', ARRAY(SELECT unnest(c.withdrawn) ORDER BY 1)::text, r.gone::text),
         ('plan_parties', c.plan_parties::text, coalesce(s.parties, '{}')::text),
         ('attachments_hung', c.attachments_hung::text, (SELECT count(*) FROM case_attachments h
             WHERE h.tenant = c.tenant AND h.case_id = c.id)::text),

@@ -71,6 +71,17 @@ def test_who_withdrew_from_a_merged_case_keeps_what_they_reported_themselves(str
     assert [c.get(f"/v1/cases/{own['id']}").status for c in (street.citizen, street.citizen2)] == [200, 200]
 
 
+def test_who_is_left_when_the_window_takes_a_visitor_off_stays_a_reporter(street):
+    visitor = street.report(street.clerk, at="XF-01", reporter={"name": "韩梅", "phone": "13900000702", "contactable": True})
+    own = street.report(at="XF-01")
+    street.dispatcher.case(own["id"], "merge", into=visitor["id"], reason="Same")
+    left = street.clerk.case(visitor["id"], "withdraw")
+    assert left["state"] == "received"
+    case = street.citizen.get(f"/v1/cases/{visitor['id']}")
+    assert {"urge", "withdraw"} <= set(case["allowed_actions"]), "nobody withdrew for them"
+    assert street.citizen.case(visitor["id"], "withdraw")["state"] == "voided"
+
+
 def test_merged_cases_move_along_with_what_they_went_up_in(street):
     a, b, c = (street.report(at="XF-01")["id"] for _ in range(3))
     street.dispatcher.case(a, "merge", into=b, reason="Same")

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -20,14 +21,28 @@ void uuid_text(const unsigned char bytes[16], char ret_text[UUID_SIZE])
     *text = '\0';
 }
 
+/* A few at a time: each request has an id, and would call the kernel for it. */
+static int take_random(unsigned char ret_bytes[16])
+{
+    static _Thread_local unsigned char stock[256]; /* so many come whole or not at all */
+    static _Thread_local size_t n_left;
+
+    if (n_left == 0 && getrandom(stock, sizeof stock, 0) != (ssize_t)sizeof stock)
+        return -EAGAIN;
+    n_left = (n_left ? n_left : sizeof stock) - 16;
+    memcpy(ret_bytes, stock + n_left, 16);
+    return 0;
+}
+
 int uuid_new(char ret_text[UUID_SIZE])
 {
     unsigned char bytes[16];
     struct timespec now;
     uint64_t ms;
+    int r = take_random(bytes);
 
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return -EAGAIN;
+    if (r)
+        return r;
     clock_gettime(CLOCK_REALTIME, &now);
     ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     for (int i = 0; i < 6; i++)

@@ -96,11 +96,30 @@ static void test_uuid(void **state)
     assert_string_not_equal(first, second);
 }
 
+static int compare_random(const void *one, const void *other)
+{
+    return strcmp((const char *)one + 19, (const char *)other + 19);
+}
+
+/* Random bytes are fetched a few ids at a time: none is used twice. */
+static void test_uuids_share_nothing(void **state)
+{
+    enum { MANY = 100 };
+    static char ids[MANY][UUID_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(uuid_new(ids[i]), 0);
+    qsort(ids, MANY, sizeof ids[0], compare_random);
+    for (size_t i = 1; i < MANY; i++)
+        assert_string_not_equal(ids[i - 1] + 19, ids[i] + 19);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8), cmocka_unit_test(test_base64url), cmocka_unit_test(test_tokens_and_trim),
-        cmocka_unit_test(test_rate), cmocka_unit_test(test_uuid),
+        cmocka_unit_test(test_rate), cmocka_unit_test(test_uuid),      cmocka_unit_test(test_uuids_share_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,7 @@ struct db_call {
     const char *tenant; /* groups are sorted by it, so that their locks are taken in one order; may be NULL */
     bool write;
     bool alone;
+    bool on_record;       /* a read that writes who read: not answered before its Sync, which keeps that */
     bool has_key;         /* Idempotency-Key given: a lost answer may be run again */
     bool goes_on;         /* its request has had an answer from here already: refusing it now would waste that */
     uint64_t deadline_ms; /* CLOCK_MONOTONIC */

@@ -239,7 +239,7 @@ static void segment_take(struct db_connection *connection, struct db_segment *se
         if (of_call && segment->calls[place] != NULL) {
             segment->results[place] = result;
             result = NULL;
-            if (segment->kind == SEGMENT_READ)
+            if (segment->kind == SEGMENT_READ && !segment->calls[place]->on_record)
                 outcome_of_read(connection, segment, place);
         }
         break;

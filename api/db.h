@@ -45,6 +45,7 @@ struct db_call {
     enum db_outcome outcome;
     char sqlstate[6];
     char message[256]; /* for the log only */
+    bool uncertain;    /* whatever the outcome, it or an earlier run of it may have been committed */
     bool shed;         /* never queued: there are more calls than can be answered */
     PGresult *result;
 
@@ -58,7 +59,7 @@ struct db_call {
     unsigned place;             /* in that segment */
     uint64_t not_before_ms;
     unsigned char retries, reruns, prepares, group_failures;
-    bool cancelled, solo, uncertain;
+    bool cancelled, solo;
 };
 
 struct db;

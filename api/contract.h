@@ -180,6 +180,7 @@ struct operation {
     bool is_public;
     bool write;                                          /* not GET */
     bool alone;                                          /* a write that never shares a group (x-alone) */
+    bool on_record;                                      /* a reading that writes who read (x-on-record) */
     bool if_match;                                       /* If-Match is required: 428 without */
     bool takes_key;                                      /* POST: Idempotency-Key is honoured */
     bool personal;                                       /* no-store; false: ETag with 304 */

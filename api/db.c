@@ -101,6 +101,7 @@ void db_finish(struct db *db, struct db_call *call, enum db_outcome outcome)
     /* Its first run may have been committed: not having run it again does not make that untrue. */
     if (call->uncertain && outcome == DB_UNAVAILABLE)
         outcome = DB_OUTCOME_UNKNOWN;
+    call->uncertain |= outcome == DB_OUTCOME_UNKNOWN;
     call->outcome = outcome;
     link_append(&db->finished, &call->link);
 }

@@ -34,6 +34,7 @@ struct db_call {
     const char *tenant; /* groups are sorted by it, so that their locks are taken in one order; may be NULL */
     bool write;
     bool alone;
+    bool on_record;       /* a read that writes who read: not answered before its Sync, which keeps that */
     bool has_key;         /* Idempotency-Key given: a lost answer may be run again */
     bool goes_on;         /* its request has had an answer from here already: refusing it now would waste that */
     uint64_t deadline_ms; /* CLOCK_MONOTONIC */
@@ -44,6 +45,7 @@ struct db_call {
     enum db_outcome outcome;
     char sqlstate[6];
     char message[256]; /* for the log only */
+    bool uncertain;    /* whatever the outcome, it or an earlier run of it may have been committed */
     bool shed;         /* never queued: there are more calls than can be answered */
     PGresult *result;
 
@@ -57,7 +59,7 @@ struct db_call {
     unsigned place;             /* in that segment */
     uint64_t not_before_ms;
     unsigned char retries, reruns, prepares, group_failures;
-    bool cancelled, solo, uncertain;
+    bool cancelled, solo;
 };
 
 struct db;

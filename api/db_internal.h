@@ -27,7 +27,7 @@ enum {
 };
 
 enum segment_kind {
-    SEGMENT_READ,     /* calls: each is answered as soon as its result is there */
+    SEGMENT_READ,     /* calls: each is answered as soon as its result is there, but for those on record */
     SEGMENT_WRITE,    /* call: the Sync commits it */
     SEGMENT_GROUP,    /* BEGIN, SET LOCAL, calls, COMMIT */
     SEGMENT_ROLLBACK, /* ROLLBACK after a failed group */

@@ -89,6 +89,12 @@ void outcome_of_read(struct db_connection *connection, struct db_segment *segmen
     finish_well(connection->db, segment, place);
 }
 
+/* Behind all calls: by the COMMIT, or a lone write's Sync. */
+static bool failed_at_commit(const struct db_segment *segment)
+{
+    return segment->failed && segment->n_calls > 0 && segment->failed_at >= segment->first_call + segment->n_calls;
+}
+
 /* The error is the call's that caused it; those behind it were not run. */
 static void calls_ended(struct db_connection *connection, struct db_segment *segment)
 {
@@ -100,7 +106,7 @@ static void calls_ended(struct db_connection *connection, struct db_segment *seg
             continue;
         if (!segment->failed)
             finish_well(connection->db, segment, i);
-        else if (i == segment->failed_at || segment->failed_at >= segment->n_calls) /* or the Sync's: one write alone */
+        else if (i == segment->failed_at || failed_at_commit(segment))
             call_failed(connection, segment, call);
         else
             db_requeue(connection->db, call);
@@ -110,7 +116,7 @@ static void calls_ended(struct db_connection *connection, struct db_segment *seg
 /* All of it was rolled back. Who caused it runs alone, so that the error is its own; the others may share once more. */
 static void group_undone(struct db_connection *connection, struct db_segment *segment)
 {
-    bool at_commit = !segment->failed || segment->failed_at >= segment->first_call + segment->n_calls;
+    bool at_commit = !segment->failed || failed_at_commit(segment);
 
     connection_learns(connection, segment);
     for (unsigned i = segment->n_calls; i-- > 0;) {
@@ -138,37 +144,13 @@ static void group_ended(struct db_connection *connection, struct db_segment *seg
         connection->leaving = true;
 }
 
-void outcome_of_segment(struct db_connection *connection, struct db_segment *segment)
-{
-    switch (segment->kind) {
-    case SEGMENT_READ:
-    case SEGMENT_WRITE:
-        calls_ended(connection, segment);
-        break;
-    case SEGMENT_GROUP:
-        group_ended(connection, segment);
-        break;
-    case SEGMENT_ROLLBACK:
-        connection->leaving |= segment->failed;
-        break;
-    case SEGMENT_PREPARE:
-        if (segment->failed)
-            connection->prepared[segment->statement->index] = false;
-        break;
-    case SEGMENT_SETUP:
-        connection_set_up(connection, segment);
-        break;
-    }
-}
-
 /* Nothing of a write was kept when its Sync never left, or when the server itself refused one of the calls: then the
- * COMMIT or Sync behind it found nothing to commit. An error that libpq made up says nothing. */
+ * COMMIT or Sync behind it found nothing to commit. */
 static bool surely_undone(const struct db_segment *segment)
 {
     if (segment->kind == SEGMENT_READ || !segment->synced)
         return true;
-    return segment->failed && segment->sqlstate[0] != '\0' &&
-           segment->failed_at < segment->first_call + segment->n_calls;
+    return segment->failed && db_sqlstate_proves(segment->sqlstate) && !failed_at_commit(segment);
 }
 
 void outcome_of_lost(struct db_connection *connection, struct db_segment *segment)
@@ -188,5 +170,32 @@ void outcome_of_lost(struct db_connection *connection, struct db_segment *segmen
         if ((undone || call->has_key) && again(connection->db, call, &call->reruns, 1))
             continue;
         finish_with(connection->db, call, segment, DB_UNAVAILABLE);
+    }
+}
+
+void outcome_of_segment(struct db_connection *connection, struct db_segment *segment)
+{
+    if (failed_at_commit(segment) && !db_sqlstate_proves(segment->sqlstate)) {
+        outcome_of_lost(connection, segment);
+        return;
+    }
+    switch (segment->kind) {
+    case SEGMENT_READ:
+    case SEGMENT_WRITE:
+        calls_ended(connection, segment);
+        break;
+    case SEGMENT_GROUP:
+        group_ended(connection, segment);
+        break;
+    case SEGMENT_ROLLBACK:
+        connection->leaving |= segment->failed;
+        break;
+    case SEGMENT_PREPARE:
+        if (segment->failed)
+            connection->prepared[segment->statement->index] = false;
+        break;
+    case SEGMENT_SETUP:
+        connection_set_up(connection, segment);
+        break;
     }
 }

@@ -80,15 +80,6 @@ static int send_statement(struct db_connection *connection, struct db_segment *s
                         statement->argument_types != NULL ? statement->n_arguments : 0, statement->argument_types);
 }
 
-static int send_call(struct db_connection *connection, struct db_segment *segment, struct db_call *call)
-{
-    call->where = CALL_SENT;
-    call->segment = segment;
-    call->place = segment->n_calls;
-    segment->calls[segment->n_calls++] = call;
-    return send_prepared(connection, segment, call->statement->name, call->statement->n_arguments, call->values);
-}
-
 /* In a segment of its own in front: should it fail, the call's own result says so too. */
 static int make_prepared(struct db_connection *connection, const struct statement *statement)
 {
@@ -107,21 +98,32 @@ static int make_prepared(struct db_connection *connection, const struct statemen
     return segment_close(connection);
 }
 
-static int send_calls(struct db_connection *connection, struct db_segment *segment, struct db_call **calls, unsigned n)
+/* Before any of it is sent: whatever fails then, the segment knows whose it was. */
+static void take_calls(struct db_segment *segment, struct db_call **calls, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        calls[i]->where = CALL_SENT;
+        calls[i]->segment = segment;
+        calls[i]->place = i;
+        segment->calls[i] = calls[i];
+    }
+    segment->n_calls = n;
+}
+
+static int send_calls(struct db_connection *connection, struct db_segment *segment)
 {
     int r = 0;
 
-    for (unsigned i = 0; i < n; i++)
-        if (r == 0)
-            r = send_call(connection, segment, calls[i]);
-        else
-            db_requeue(connection->db, calls[i]);
+    for (unsigned i = 0; i < segment->n_calls && r == 0; i++) {
+        const struct db_call *call = segment->calls[i];
+
+        r = send_prepared(connection, segment, call->statement->name, call->statement->n_arguments, call->values);
+    }
     return r;
 }
 
 /* BEGIN is written out: without it one node rolls the whole back on an error, several nodes do not. */
-static int send_transaction(struct db_connection *connection, struct db_segment *segment, struct db_call **calls,
-                            unsigned n)
+static int send_transaction(struct db_connection *connection, struct db_segment *segment)
 {
     int r = send_prepared(connection, segment, "_begin", 0, NULL);
 
@@ -129,7 +131,7 @@ static int send_transaction(struct db_connection *connection, struct db_segment 
         r = send_prepared(connection, segment, "_patience", 0, NULL);
     segment->first_call = segment->n_commands;
     if (r == 0)
-        r = send_calls(connection, segment, calls, n);
+        r = send_calls(connection, segment);
     return r < 0 ? r : send_prepared(connection, segment, "_commit", 0, NULL);
 }
 
@@ -147,8 +149,8 @@ static int send_segment(struct db_connection *connection, struct db_call **calls
             db_requeue(connection->db, calls[i]);
         return -EIO;
     }
-    r = kind == SEGMENT_GROUP ? send_transaction(connection, segment, calls, n)
-                              : send_calls(connection, segment, calls, n);
+    take_calls(segment, calls, n);
+    r = kind == SEGMENT_GROUP ? send_transaction(connection, segment) : send_calls(connection, segment);
     return r < 0 ? r : segment_close(connection);
 }
 
@@ -239,7 +241,7 @@ static void segment_take(struct db_connection *connection, struct db_segment *se
         if (of_call && segment->calls[place] != NULL) {
             segment->results[place] = result;
             result = NULL;
-            if (segment->kind == SEGMENT_READ)
+            if (segment->kind == SEGMENT_READ && !segment->calls[place]->on_record)
                 outcome_of_read(connection, segment, place);
         }
         break;

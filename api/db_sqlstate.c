@@ -53,6 +53,11 @@ struct db_verdict db_sqlstate_verdict(const char *sqlstate, bool fatal)
     return (struct db_verdict){REACT_ANSWER, DB_BROKEN};
 }
 
+bool db_sqlstate_proves(const char *sqlstate)
+{
+    return sqlstate[0] != '\0' && strncmp(sqlstate, "08", 2) != 0;
+}
+
 enum db_outcome db_sqlstate_outcome(enum db_outcome outcome, bool has_key)
 {
     return outcome == DB_KEY_BUSY && !has_key ? DB_UNAVAILABLE : outcome;

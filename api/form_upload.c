@@ -280,10 +280,9 @@ static bool is_replay(const PGresult *result)
 static void stored(struct db_call *call)
 {
     struct request *request = call->context;
-    bool nobodys = call->outcome == DB_OK ? answer_code(call->result) || is_replay(call->result)
-                                          : call->outcome != DB_OUTCOME_UNKNOWN;
+    bool nobodys = call->outcome != DB_OK || answer_code(call->result) || is_replay(call->result);
 
-    if (nobodys)
+    if (nobodys && !call->uncertain)
         remove_pictures(request->state);
     perform_done(call);
 }

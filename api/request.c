@@ -142,6 +142,7 @@ void request_submit_values(struct request *request, const struct statement *stat
         .tenant = request->actor ? request->actor->tenant : NULL,
         .write = operation && operation->write && (own || !operation->statement),
         .alone = operation && operation->alone,
+        .on_record = operation && operation->on_record && own,
         .has_key = request->key != NULL,
         .goes_on = request->served,
         .deadline_ms = request->deadline_ms,

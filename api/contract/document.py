@@ -9,7 +9,7 @@ import yaml
 # Ours alone: they say how an operation is done, which is nobody's business but the build's.
 INTERNAL_KEYS = {
     "x-statement", "x-handler", "x-alone", "x-json", "x-names", "x-offers", "x-raw-body", "x-personal", "x-export", "x-manner",
-    "x-gate", "x-pictures", "x-rows",
+    "x-gate", "x-pictures", "x-rows", "x-on-record",
 }  # fmt: skip
 MAX_REFERENCES = 32
 

@@ -79,6 +79,7 @@ class Operation:
     gate: str | None = None
     suffix: Parameter | None = None
     alone: bool = False
+    on_record: bool = False
     personal: bool = True
     deprecation: dict[str, str] = field(default_factory=dict)  # fields of struct operation → header values
     handler: str | None = None
@@ -169,6 +170,7 @@ class Operations:
             raw_body=entry.get("x-raw-body", False),
             exports=entry.get("x-export", False),
             alone=entry.get("x-alone", False),
+            on_record=entry.get("x-on-record", False) or entry.get("x-export", False),
             personal=entry.get("x-personal", True),
             max_body=entry.get("x-max-body", DEFAULT_MAX_BODY),
             handler=EXPORT_HANDLER if entry.get("x-export") else entry.get("x-handler"),

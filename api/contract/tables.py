@@ -259,6 +259,7 @@ class Tables:
             "is_public": not operation.roles,
             "write": operation.method != "GET",
             "alone": operation.alone,
+            "on_record": operation.on_record,
             "if_match": bool(if_match and if_match.required),
             "takes_key": operation.method == "POST" and operation.header("idempotency-key") is not None,
             "personal": operation.personal,

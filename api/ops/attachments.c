@@ -71,20 +71,20 @@ static int describe(struct upload *upload)
 }
 
 /* A replay answers the first upload's row, and a refusal none: this file is nobody's then. Where nobody knows whether
- * the row was written the file stays, for a row without a file would be worse. */
+ * the row was written, or whose replay it is, the file stays, for a row without a file would be worse. */
 static void stored(struct db_call *call)
 {
     struct request *request = call->context;
     struct upload *upload = request->state;
 
     if (call->outcome != DB_OK) {
-        if (call->outcome != DB_OUTCOME_UNKNOWN)
+        if (!call->uncertain)
             store_remove(&upload->file);
         request_refuse_outcome(request, call);
         return;
     }
     answer_fill(request, call->result);
-    if (request->reply.status != request->operation->status || request->reply.replayed)
+    if (!call->uncertain && (request->reply.status != request->operation->status || request->reply.replayed))
         store_remove(&upload->file);
     if (request->reply.status == request->operation->status)
         request->reply.etag = arena_printf(request->arena, "\"%s\"", upload->file.sha256);

@@ -91,7 +91,7 @@ static void stored(struct db_call *call)
     answer_fill(request, call->result);
     shown = text_of(request, call->result, "_shown");
     client = text_of(request, call->result, "client_id");
-    /* A replay made nothing: what the first call showed nobody can show again. */
+    /* A replay of an earlier request made nothing: what that one showed nobody can show again. */
     if (!request->reply.code && shown && client)
         add_credentials(request, shown, client);
     request_finish(request);

@@ -42,8 +42,9 @@ CREATE TYPE client_reply AS (
     created_at timestamptz, last_used_at timestamptz, version bigint
 );
 
--- Looked up here, once all is written: a join beside client_act would still see what was there before.
-CREATE FUNCTION client_answer(r admin_reply, p_tenant text, p_shown text, p_now timestamptz) RETURNS client_reply
+-- Looked up here, once all is written: a join beside client_act would still see what was there before. What is shown is what
+-- this very request has put there, were it in a run before this one whose answer was lost.
+CREATE FUNCTION client_answer(r admin_reply, p_tenant text, p_hashes bytea[], p_now timestamptz) RETURNS client_reply
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v client_reply;
@@ -55,11 +56,12 @@ BEGIN
     v._version := r._version;
     v._location := r._location;
     v._replayed := r._replayed;
-    v._shown := p_shown;
     v.version := r._version;
     SELECT k.created_at, k.last_used_at, client_secrets_json(k.tenant, k.client_id, p_now), p.organisation_code,
-        organisation_name(k.tenant, p.organisation_code)
-    INTO v.created_at, v.last_used_at, v.secrets, v.organisation__code, v.organisation__name
+        organisation_name(k.tenant, p.organisation_code), (
+            SELECT string_agg(s.credential, ',') FROM client_secrets s
+            WHERE s.tenant = k.tenant AND s.person_id = k.person_id AND s.hash = ANY (p_hashes))
+    INTO v.created_at, v.last_used_at, v.secrets, v.organisation__code, v.organisation__name, v._shown
     FROM clients k JOIN people p ON p.tenant = k.tenant AND p.id = k.person_id
     WHERE k.tenant = p_tenant AND k.client_id = v.client_id;
     RETURN v;
@@ -97,6 +99,7 @@ RETURNS client_reply LANGUAGE plpgsql AS $$
 DECLARE
     w admin_work;
     v_key key_state;
+    v_hashes bytea[] := ARRAY[p_secret_hash, p_key_hash];
 BEGIN
     w.me := p_me;
     w.now := coalesce(p_now, clock_timestamp());
@@ -106,20 +109,20 @@ BEGIN
     w.body := p_body;
     w.code := p_me.refusal;
     IF w.code IS NOT NULL THEN
-        RETURN client_answer(admin_answer(w), p_me.tenant, NULL, w.now);
+        RETURN client_answer(admin_answer(w), p_me.tenant, v_hashes, w.now);
     END IF;
     v_key := key_begin(p_me.tenant, p_me.subject, 'client.rotate_secret', p_key, p_fingerprint);
     IF v_key.state = 'other' THEN
-        RETURN client_answer(admin_answer(admin_needs(w, false, 'idempotency_key_reused')), p_me.tenant, NULL, w.now);
+        RETURN client_answer(admin_answer(admin_needs(w, false, 'idempotency_key_reused')), p_me.tenant, v_hashes, w.now);
     ELSIF v_key.state = 'replay' THEN
-        RETURN client_answer(admin_answer(admin_replayed(w, v_key.object_id)), p_me.tenant, NULL, w.now);
+        RETURN client_answer(admin_answer(admin_replayed(w, v_key.object_id)), p_me.tenant, v_hashes, w.now);
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws(E'\x1f', 'admin', p_me.tenant), 0));
     w := client_rotated(w, p_id, p_if_match, p_secret_hash, p_key_hash);
     IF w.code IS NULL THEN
         PERFORM key_remember(p_me.tenant, p_me.subject, 'client.rotate_secret', p_key, p_fingerprint, p_id);
     END IF;
-    RETURN client_answer(admin_answer(w), p_me.tenant, CASE WHEN w.code IS NULL THEN p_body ->> 'credential' END, w.now);
+    RETURN client_answer(admin_answer(w), p_me.tenant, v_hashes, w.now);
 END $$;
 
 CREATE FUNCTION client_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
@@ -129,8 +132,8 @@ RETURNS client_reply LANGUAGE plpgsql AS $$
 DECLARE
     r admin_reply;
     v_now timestamptz := coalesce(p_now, clock_timestamp());
-    v_open311 boolean := p_body -> 'scopes' ? 'open311';
     v_person uuid;
+    v_hashes bytea[] := ARRAY[p_secret_hash, p_key_hash];
 BEGIN
     IF p_action = 'rotate_secret' THEN
         RETURN client_rotate(me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas), p_object, p_id, p_key,
@@ -139,14 +142,14 @@ BEGIN
     r := admin_act(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas, 'client', p_action, p_object, p_id, p_key,
         p_fingerprint, p_if_match, v_now, p_body);
     IF p_action <> 'create' OR r._code IS NOT NULL OR r._replayed THEN
-        RETURN client_answer(r, p_tenant, NULL, v_now);
+        RETURN client_answer(r, p_tenant, v_hashes, v_now);
     END IF;
     SELECT k.person_id INTO v_person FROM clients k WHERE k.tenant = p_tenant AND k.client_id = r.document ->> 'client_id';
     PERFORM client_secret_put(p_tenant, v_person, 'client_secret', p_secret_hash, v_now);
-    IF v_open311 THEN
+    IF p_body -> 'scopes' ? 'open311' THEN
         PERFORM client_secret_put(p_tenant, v_person, 'api_key', p_key_hash, v_now);
     END IF;
-    RETURN client_answer(r, p_tenant, CASE WHEN v_open311 THEN 'client_secret,api_key' ELSE 'client_secret' END, v_now);
+    RETURN client_answer(r, p_tenant, v_hashes, v_now);
 END $$;
 COMMENT ON FUNCTION client_act(text, text, text[], text[], text, text[], text, text, uuid, text, text, bigint[], timestamptz, jsonb, bytea, bytea)
     IS 'Everything that administrators do with clients';

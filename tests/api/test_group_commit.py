@@ -31,7 +31,7 @@ CREATE TRIGGER poisoned AFTER INSERT ON whistled.cases FOR EACH ROW EXECUTE FUNC
 LATE = """
 CREATE FUNCTION whistled.late() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'late';
+    RAISE EXCEPTION 'late' USING ERRCODE = right(NEW.description, 5);
 END $$;
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON whistled.cases DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW WHEN (NEW.title = 'late') EXECUTE FUNCTION whistled.late();
@@ -184,15 +184,16 @@ def test_a_group_that_is_held_up_is_passed():
     postgres.remove()
 
 
-def test_a_lone_write_that_fails_at_its_commit_is_answered(own):
+@pytest.mark.parametrize("error, answer", [("P0001", (500, "internal")), ("08006", (503, "outcome_unknown"))])
+def test_a_lone_write_that_fails_at_its_commit_is_answered(own, error, answer):
     service, url = own
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(LATE)
     line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
-    line.request("POST", "/v1/cases", json.dumps(body_of(0, 0, "good") | {"title": "late"}), {
+    line.request("POST", "/v1/cases", json.dumps(body_of(0, 0, "good") | {"title": "late", "description": error}), {
         "Authorization": f"Bearer {tokens.mint('citizen', ['citizen'], 'street')}", "Content-Type": "application/json"})
     reply = line.getresponse()
-    assert (reply.status, json.loads(reply.read())["code"]) == (500, "internal")
+    assert (reply.status, json.loads(reply.read())["code"]) == answer
     line.close()
 
 

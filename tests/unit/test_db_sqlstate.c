@@ -75,6 +75,15 @@ static void a_lock_is_the_keys_only_under_a_key(void **state)
     assert_int_equal(db_sqlstate_outcome(DB_CONFLICT, /* has_key= */ false), DB_CONFLICT);
 }
 
+static void a_lost_connection_proves_nothing(void **state)
+{
+    (void)state;
+    assert_true(db_sqlstate_proves("23505"));
+    assert_true(db_sqlstate_proves("57P01"));
+    assert_false(db_sqlstate_proves("08P01"));
+    assert_false(db_sqlstate_proves(""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +92,7 @@ int main(void)
         cmocka_unit_test(an_error_of_class_08_keeps_the_connection),
         cmocka_unit_test(no_sqlstate_is_a_broken_connection),
         cmocka_unit_test(a_lock_is_the_keys_only_under_a_key),
+        cmocka_unit_test(a_lost_connection_proves_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,83 @@
+"""A reading that leaves a record is answered once its record is kept, whatever becomes of those that share its Sync."""
+
+import http.client
+import json
+import re
+
+import psycopg
+import pytest
+from support import tokens
+from support.contract import Contract
+from support.postgres import Postgres, select_pause, until
+from support.service import Service
+from support.world import Clock, Street, build_world
+
+READ = """
+CREATE OR REPLACE FUNCTION case_ratings_json(p_me actor, p_case cases) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF p_case.title = 'poison' THEN
+        RAISE EXCEPTION 'poison';
+    END IF;
+    PERFORM pg_advisory_xact_lock(1);
+    RETURN '[]';
+END $$;
+"""
+
+
+@pytest.fixture
+def narrow():
+    """One worker with one connection for reads."""
+    postgres = Postgres()
+    postgres.start()
+    postgres.create_database("main")
+    service = Service(postgres, "main", workers=1, read_connections=1)
+    assert service.run("migrate").returncode == 0
+    url = postgres.url("whistled_owner", "main")
+    build_world(url, "street")
+    service.start()
+    yield service, url
+    assert service.stop() == 0, service.log_text()[-4000:]
+    postgres.remove()
+
+
+def ask(service: Service, path: str, person: str, role: str) -> http.client.HTTPConnection:
+    line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+    line.request("GET", path, headers={"Authorization": f"Bearer {tokens.mint(person, [role], 'street')}"})
+    return line
+
+
+def queued(service: Service, n: int) -> None:
+    until(lambda: re.search(rf"^whistled_database_queue(\{{.*\}})? {n}$", service.metrics(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", ["/v1/early-warnings/{warning}", "/v1/cases/export"])
+def test_an_error_behind_it_takes_no_record_away(narrow, path):
+    service, url = narrow
+    street = Street(service, Contract(), Clock(), "street")
+    warning = street.supervisor.post("/v1/early-warnings", {"kind": "collective_petition", "description": "Neighbours talk"})
+    cases = {title: street.citizen.post("/v1/cases", street.body(category="litter", at="XF-01") | {"title": title})["id"]
+             for title in ("slow", "poison")}
+    with psycopg.connect(url, autocommit=True) as holder:
+        schema = holder.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%'").fetchone()[0]
+        holder.execute(f"SET search_path = {schema}, whistled, public")
+        holder.execute(READ)
+        holder.execute("UPDATE cases SET state = 'closed'")
+        holder.execute("SELECT pg_advisory_lock(1)")
+        busy = [ask(service, f"/v1/cases/{cases['slow']}", "dispatcher", "dispatcher")]
+        until(lambda: holder.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone()[0])
+        busy.append(ask(service, f"/v1/cases/{cases['slow']}", "dispatcher", "dispatcher"))
+        for _ in range(10):  # it is in the pipeline, where nobody sees it
+            select_pause()
+        reading = ask(service, path.format(warning=warning["id"]), "leader", "leader")
+        queued(service, 1)
+        broken = ask(service, f"/v1/cases/{cases['poison']}", "dispatcher", "dispatcher")
+        queued(service, 2)
+        holder.execute("SELECT pg_advisory_unlock(1)")
+        reply = reading.getresponse()
+        body = reply.read()
+        assert reply.status == 200, body
+        assert [line.getresponse().status for line in busy] == [200, 200]
+        reply = broken.getresponse()
+        assert (reply.status, json.loads(reply.read())["code"]) == (500, "internal")
+        table = "exports" if "export" in path else "audit_reads"
+        assert holder.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 1

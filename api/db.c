@@ -112,7 +112,7 @@ static void finish_saying(struct db *db, struct db_call *call, enum db_outcome o
     db_finish(db, call, outcome);
 }
 
-/* `done` may submit or cancel others, and by that change every list: so one at a time from the head. Those that finish
+/* `done` may submit others, and by that change every list: so one at a time from the head. Those that finish
  * meanwhile are for the next turn, lest a caller that always tries again keeps us here. */
 void db_deliver(struct db *db)
 {
@@ -154,8 +154,8 @@ static void call_reset(struct db_call *call)
     call->object = object_of(call);
     call->segment = NULL;
     call->not_before_ms = 0;
-    call->retries = call->reruns = call->prepares = call->group_failures = 0;
-    call->cancelled = call->solo = call->uncertain = call->shed = false;
+    call->retries = call->reruns = call->moves = call->group_failures = 0;
+    call->solo = call->uncertain = call->shed = false;
     call->outcome = DB_BROKEN;
     call->sqlstate[0] = call->message[0] = '\0';
     call->result = NULL;
@@ -213,25 +213,6 @@ static void call_detach(struct db_call *call)
 {
     call->segment->calls[call->place] = NULL;
     call->segment = NULL;
-}
-
-void db_cancel(struct db *db, struct db_call *call)
-{
-    switch (call->where) {
-    case CALL_QUEUED:
-        queue_remove(db, call);
-        break;
-    case CALL_SENT:
-        call->cancelled = true;
-        if (call->write)
-            return;
-        call_detach(call);
-        break;
-    case CALL_NOT_HERE:
-    case CALL_FINISHED: /* `done` is on its way */
-        return;
-    }
-    finish_saying(db, call, DB_UNAVAILABLE, "cancelled");
 }
 
 void db_flush(struct db *db)

@@ -58,8 +58,8 @@ struct db_call {
     struct db_segment *segment; /* CALL_SENT: the part of a pipeline */
     unsigned place;             /* in that segment */
     uint64_t not_before_ms;
-    unsigned char retries, reruns, prepares, group_failures;
-    bool cancelled, solo;
+    unsigned char retries, reruns, moves, group_failures;
+    bool solo;
 };
 
 struct db;
@@ -81,13 +81,10 @@ int db_new(const struct db_settings *settings, int epoll_fd, struct db **ret_db,
 struct db *db_free(struct db *db);
 
 /* Queues the call. Always ends in exactly one `done`, never before it returns: a refusal (queue full, no connection)
- * comes in the next db_flush. `done` may submit and cancel others and free its call; it must not free the db. */
+ * comes in the next db_flush. `done` may submit others and free its call; it must not free the db. */
 void db_submit(struct db *db, struct db_call *call);
 /* Would refuse such a call if it came now, and counts that as a refusal: for who wants to know before work is done. */
 bool db_sheds(struct db *db, bool write);
-/* The client went away: `done` is still called, later. What was not sent yet is not sent any more; a write under way
- * ends as it ends. */
-void db_cancel(struct db *db, struct db_call *call);
 /* To be called once a turn of the loop, after all events: forms groups and flushes. */
 void db_flush(struct db *db);
 /* Deadlines, reconnects. Returns milliseconds to the next thing to do, at most `most`. */

@@ -82,6 +82,7 @@ void connection_lost(struct db_connection *connection, const char *why)
     for (; connection->n_segments > 0; connection->n_segments--) {
         struct db_segment *segment = pipeline_segment(connection, connection->n_segments - 1);
 
+        segment_note_loss(segment, why);
         outcome_of_lost(connection, segment);
         segment_clear(segment);
     }
@@ -111,7 +112,6 @@ static void connection_forget(struct db_connection *connection)
 {
     connection->first = connection->n_segments = 0;
     connection->leaving = false;
-    memset(connection->prepared, 0, connection->db->contract->n_statements * sizeof(bool));
 }
 
 static void connection_start(struct db_connection *connection)

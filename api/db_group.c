@@ -52,7 +52,8 @@ unsigned db_pick_group(struct db_link *waiting, unsigned most, struct db_call **
 static void learn_wait(struct db *db, const struct db_call *call)
 {
     if (call->queued_ms != 0)
-        admission_learn(&db->admissions[call->write], call->ahead, db->now_ms - call->queued_ms);
+        admission_learn(&db->admissions[call->write], call->ahead,
+                        db->now_ms > call->queued_ms ? db->now_ms - call->queued_ms : 0);
 }
 
 static void send_group(struct db_connection *connection, unsigned most)

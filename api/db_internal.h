@@ -11,13 +11,13 @@
 
 enum {
     GROUP_MAX = 32,
-    READ_SEGMENTS = 2,              /* under way per connection: one runs, the next is there when it ends */
-    PIPELINE_DEPTH = GROUP_MAX + 4, /* room for preparing again and rolling back */
-    GATHER_FROM = 4,                /* so many under way make those behind them wait for their end */
-    GATHER_WRITES_MS = 100,         /* but no longer than this */
-    GATHER_READS_MS = 50,           /* nor longer than this after the last answer */
-    RETRIES_MAX = 3,                /* of 40001 and 40P01 */
-    CONNECT_TIMEOUT_MS = 5000,      /* per attempt, preparing included */
+    READ_SEGMENTS = 2,                  /* under way per connection: one runs, the next is there when it ends */
+    PIPELINE_DEPTH = READ_SEGMENTS + 1, /* room for rolling back */
+    GATHER_FROM = 4,                    /* so many under way make those behind them wait for their end */
+    GATHER_WRITES_MS = 100,             /* but no longer than this */
+    GATHER_READS_MS = 50,               /* nor longer than this after the last answer */
+    RETRIES_MAX = 3,                    /* of 40001 and 40P01 */
+    CONNECT_TIMEOUT_MS = 5000,          /* per attempt, preparing included */
     BACKOFF_FIRST_MS = 25,
     BACKOFF_MOST_MS = 1000,
     AWAY_GRACE_MS = 1500,    /* with no connection for so long, calls are refused at once */
@@ -31,7 +31,6 @@ enum segment_kind {
     SEGMENT_WRITE,    /* call: the Sync commits it */
     SEGMENT_GROUP,    /* BEGIN, SET LOCAL, calls, COMMIT */
     SEGMENT_ROLLBACK, /* ROLLBACK after a failed group */
-    SEGMENT_PREPARE,  /* one statement again */
     SEGMENT_SETUP,    /* of a new connection: is our schema there, then prepare everything */
 };
 
@@ -39,14 +38,14 @@ enum segment_kind {
 struct db_segment {
     enum segment_kind kind;
     unsigned n_calls;
-    unsigned n_commands;               /* calls and what stands around them */
-    unsigned first_call;               /* commands before the first call */
-    unsigned position;                 /* commands answered so far */
-    const struct statement *statement; /* of SEGMENT_PREPARE */
-    struct db_call *calls[GROUP_MAX];  /* NULL: answered before its result came (deadline, client gone) */
+    unsigned n_commands;              /* calls and what stands around them */
+    unsigned first_call;              /* commands before the first call */
+    unsigned position;                /* commands answered so far */
+    struct db_call *calls[GROUP_MAX]; /* NULL: answered before its result came (deadline, client gone) */
     PGresult *results[GROUP_MAX];
     uint64_t sent_ms;
-    bool synced;    /* its Sync was given to libpq: before that nothing can have been committed */
+    bool synced;    /* its Sync was given to libpq, or at once before it a group's COMMIT: before that nothing can have
+                       been committed */
     bool committed; /* COMMIT was answered with COMMIT */
     bool failed;
     unsigned failed_at; /* command */
@@ -64,7 +63,6 @@ struct db_connection {
     enum connection_state state;
     bool write;
     bool leaving;                               /* takes nothing new, is replaced once its pipeline is empty */
-    bool *prepared;                             /* by statement.index */
     struct db_segment segments[PIPELINE_DEPTH]; /* a ring, in the order sent */
     unsigned first, n_segments;
     int watched_fd;
@@ -144,6 +142,8 @@ void pipeline_read(struct db_connection *connection);
 int pipeline_flush(struct db_connection *connection);
 struct db_segment *pipeline_segment(struct db_connection *connection, unsigned i);
 void segment_clear(struct db_segment *segment);
+/* For the log, where no error of its own says why it ends. */
+void segment_note_loss(struct db_segment *segment, const char *why);
 
 /* db_connection.c */
 /* The only one that waits: connects, prepares and describes. 0 or -Exxx with a sentence (malloc'ed). */

@@ -30,9 +30,6 @@ static void connection_learns(struct db_connection *connection, const struct db_
 
     if (!segment->failed)
         return;
-    for (unsigned i = 0; i < segment->n_calls; i++)
-        if (reaction == REACT_PREPARE && segment->calls[i] != NULL)
-            connection->prepared[segment->calls[i]->statement->index] = false;
     if (reaction == REACT_DEAD || reaction == REACT_REPLACE)
         connection->leaving = true;
     if (reaction == REACT_FULL)
@@ -42,7 +39,7 @@ static void connection_learns(struct db_connection *connection, const struct db_
 /* Run again at once, unless it was too often. */
 static bool again(struct db *db, struct db_call *call, unsigned char *count, unsigned most)
 {
-    if (*count >= most || call->cancelled)
+    if (*count >= most)
         return false;
     ++*count;
     db_requeue(db, call);
@@ -51,7 +48,7 @@ static bool again(struct db *db, struct db_call *call, unsigned char *count, uns
 
 static bool retry_later(struct db *db, struct db_call *call)
 {
-    if (call->retries >= RETRIES_MAX || call->cancelled)
+    if (call->retries >= RETRIES_MAX)
         return false;
     call->retries++;
     db_delay(db, call, 2 + db_random(db, 10u << call->retries));
@@ -69,9 +66,8 @@ static void call_failed(struct db_connection *connection, const struct db_segmen
     case REACT_RETRY:
         handled = retry_later(db, call);
         break;
-    case REACT_PREPARE:
     case REACT_REPLACE: /* every connection may have to learn it, each once */
-        handled = again(db, call, &call->prepares, db->n_connections);
+        handled = again(db, call, &call->moves, db->n_connections);
         break;
     case REACT_DEAD:
         handled = again(db, call, &call->reruns, 1);
@@ -189,10 +185,6 @@ void outcome_of_segment(struct db_connection *connection, struct db_segment *seg
         break;
     case SEGMENT_ROLLBACK:
         connection->leaving |= segment->failed;
-        break;
-    case SEGMENT_PREPARE:
-        if (segment->failed)
-            connection->prepared[segment->statement->index] = false;
         break;
     case SEGMENT_SETUP:
         connection_set_up(connection, segment);

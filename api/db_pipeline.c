@@ -80,24 +80,6 @@ static int send_statement(struct db_connection *connection, struct db_segment *s
                         statement->argument_types != NULL ? statement->n_arguments : 0, statement->argument_types);
 }
 
-/* In a segment of its own in front: should it fail, the call's own result says so too. */
-static int make_prepared(struct db_connection *connection, const struct statement *statement)
-{
-    struct db_segment *segment;
-
-    if (connection->prepared[statement->index])
-        return 0;
-
-    segment = segment_open(connection, SEGMENT_PREPARE);
-    if (segment == NULL)
-        return -EIO;
-    segment->statement = statement;
-    connection->prepared[statement->index] = true;
-    if (send_statement(connection, segment, statement) < 0)
-        return -EIO;
-    return segment_close(connection);
-}
-
 /* Before any of it is sent: whatever fails then, the segment knows whose it was. */
 static void take_calls(struct db_segment *segment, struct db_call **calls, unsigned n)
 {
@@ -137,13 +119,9 @@ static int send_transaction(struct db_connection *connection, struct db_segment 
 
 static int send_segment(struct db_connection *connection, struct db_call **calls, unsigned n, enum segment_kind kind)
 {
-    struct db_segment *segment = NULL;
-    int r = 0;
+    struct db_segment *segment = segment_open(connection, kind);
+    int r;
 
-    for (unsigned i = 0; i < n && r == 0; i++)
-        r = make_prepared(connection, calls[i]->statement);
-    if (r == 0)
-        segment = segment_open(connection, kind);
     if (segment == NULL) {
         for (unsigned i = n; i-- > 0;)
             db_requeue(connection->db, calls[i]);
@@ -194,10 +172,8 @@ int pipeline_send_setup(struct db_connection *connection)
     segment->n_commands = 1;
     for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]) && r == 0; i++)
         r = send_prepare(connection, segment, helpers[i][0], helpers[i][1], 0, NULL);
-    for (size_t i = 0; i < db->contract->n_statements && r == 0; i++) {
+    for (size_t i = 0; i < db->contract->n_statements && r == 0; i++)
         r = send_statement(connection, segment, &db->contract->statements[i]);
-        connection->prepared[i] = true;
-    }
     return r < 0 ? r : segment_close(connection);
 }
 
@@ -207,6 +183,12 @@ static void copy_text(char *target, size_t size, const char *text)
     if (text == NULL)
         text = "";
     snprintf(target, size, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+void segment_note_loss(struct db_segment *segment, const char *why)
+{
+    if (!segment->failed)
+        copy_text(segment->message, sizeof(segment->message), why);
 }
 
 static void segment_fail(struct db_segment *segment, const PGresult *result)

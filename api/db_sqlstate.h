@@ -9,15 +9,14 @@
 enum db_reaction {
     REACT_ANSWER,  /* answer `outcome` */
     REACT_RETRY,   /* run again after a pause, a few times; then answer `outcome` */
-    REACT_PREPARE, /* the statement is not prepared here: prepare and run again */
-    REACT_REPLACE, /* its plan is spoilt: run again elsewhere, replace the connection */
+    REACT_REPLACE, /* its plan is spoilt, or is not there: run again elsewhere, replace the connection */
     REACT_DEAD,    /* the connection is of no use any more */
     REACT_FULL,    /* answer `outcome`, and take no more writes for a while */
 };
 
 struct db_verdict {
     enum db_reaction reaction;
-    enum db_outcome outcome; /* DB_KEY_BUSY only stands under an Idempotency-Key: db_outcome_of */
+    enum db_outcome outcome; /* DB_KEY_BUSY only stands under an Idempotency-Key: db_sqlstate_outcome */
 };
 
 /* `fatal`: the server said FATAL or PANIC, and with it goodbye. An empty or NULL sqlstate (the connection broke) is

@@ -28,14 +28,8 @@ static int make_connections(struct db *db)
         db->n_connections = 0;
         return -ENOMEM;
     }
-    for (unsigned i = 0; i < db->n_connections; i++) {
-        struct db_connection *connection = &db->connections[i];
-
-        connection_init(connection, db, i >= db->settings.read_connections);
-        connection->prepared = calloc(db->contract->n_statements + 1, sizeof(bool));
-        if (connection->prepared == NULL)
-            return -ENOMEM;
-    }
+    for (unsigned i = 0; i < db->n_connections; i++)
+        connection_init(&db->connections[i], db, i >= db->settings.read_connections);
     return 0;
 }
 
@@ -93,7 +87,6 @@ static void end_connection(struct db_connection *connection)
     connection->leaving = true; /* not a fault: not logged as one */
     connection_lost(connection, "end");
     connection_close(connection); /* the first one's, where it never stood */
-    free(connection->prepared);
 }
 
 void db_forget_descriptions(struct db *db)

@@ -31,7 +31,7 @@ static void ask_names(struct request *request, void (*then)(struct db_call *call
     request->kept = request->call.result;
     request->call.result = NULL;
     if (!values) {
-        request_refuse(request, "unavailable");
+        request_refuse(request, request->operation->write ? "outcome_unknown" : "unavailable");
         return;
     }
     values[0] = request->actor->tenant;

@@ -197,6 +197,34 @@ def test_a_lone_write_that_fails_at_its_commit_is_answered(own, error, answer):
     line.close()
 
 
+FORGETFUL = """
+CREATE FUNCTION whistled.forgotten() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE 'DEALLOCATE ALL';
+    RETURN NULL;
+END $$;
+CREATE TRIGGER forgotten AFTER INSERT ON whistled.cases FOR EACH ROW WHEN (NEW.title = 'forget') EXECUTE FUNCTION whistled.forgotten();
+"""
+
+
+def test_a_connection_that_has_forgotten_its_statements_is_replaced(own):
+    """As behind a pooler: what the service prepared there is gone, and every request would find that out anew."""
+    service, url = own
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(FORGETFUL)
+        pids = lambda: {pid for (pid,) in connection.execute(  # noqa: E731
+            "SELECT pid FROM pg_stat_activity WHERE usename = 'whistled' AND application_name = 'whistled'")}
+        before = pids()
+        line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+        headers = {"Authorization": f"Bearer {tokens.mint('citizen', ['citizen'], 'street')}", "Content-Type": "application/json"}
+        for title in ("forget", "after it", "and on"):
+            line.request("POST", "/v1/cases", json.dumps(body_of(0, 0, "good") | {"title": title}), headers)
+            reply = line.getresponse()
+            assert (reply.status, json.loads(reply.read()).get("title")) == (201, title)
+        until(lambda: len(pids()) == len(before) and len(pids() - before) == 1)
+    line.close()
+
+
 def intakes(service: Service, lines: list[http.client.HTTPConnection]) -> list[str]:
     token = tokens.mint("citizen", ["citizen"], "street")
     for writer, line in enumerate(lines):

@@ -23,7 +23,6 @@ static void nobody_is_lost_when_nothing_can_be_sent(void **state)
                     .random = 1,
                     .contract = &contract};
     struct db_connection *connections = calloc(2, sizeof *connections);
-    bool *prepared = calloc(contract.n_statements, sizeof *prepared);
     struct db_call calls[N] = {0};
 
     (void)state;
@@ -36,8 +35,6 @@ static void nobody_is_lost_when_nothing_can_be_sent(void **state)
         connection_init(&connections[i], &db, i == 1);
         admission_init(&db.admissions[i], 10, 0);
     }
-    memset(prepared, true, contract.n_statements);
-    connections[1].prepared = prepared;
     connections[1].pg = PQconnectdb("host=/nowhere");
     connections[1].state = CONNECTION_UP;
     for (unsigned i = 0; i < N; i++) {
@@ -55,7 +52,6 @@ static void nobody_is_lost_when_nothing_can_be_sent(void **state)
     db_refuse_waiting(&db);
     db_deliver(&db);
     assert_int_equal(n_done, N);
-    free(prepared);
     free(connections);
 }
 

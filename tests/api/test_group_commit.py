@@ -8,10 +8,11 @@ import re
 import psycopg
 import pytest
 from support import tokens
+from support.alone import alone, told
 from support.audit import assert_audit
-from support.postgres import Postgres, until
+from support.postgres import until
 from support.service import Service
-from support.world import Street, build_world
+from support.world import Street
 
 WRITERS, WAVES = 64, 16
 TITLE = "writer {writer} wave {wave}"
@@ -56,19 +57,8 @@ END $$;
 @pytest.fixture
 def own():
     """A service that is going to log errors, on a database that makes them."""
-    postgres = Postgres()
-    postgres.start()
-    postgres.create_database("main")
-    service = Service(postgres, "main")
-    assert service.run("migrate").returncode == 0
-    url = postgres.url("whistled_owner", "main")
-    build_world(url, "street")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(POISON)
-    service.start()
-    yield service, url
-    assert service.stop() == 0, service.log_text()[-4000:]
-    postgres.remove()
+    with alone(told(POISON)) as own:
+        yield own
 
 
 def kind_of(number: int) -> str:
@@ -147,17 +137,8 @@ def waits_for(connection, lock: int) -> list[tuple]:
 
 def test_a_group_that_is_held_up_is_passed():
     """Both connections of the one worker are kept busy until a group has formed behind them, one of whose members then waits for a lock."""
-    postgres = Postgres()
-    postgres.start()
-    postgres.create_database("main")
-    service = Service(postgres, "main", workers=1, write_connections=2)
-    assert service.run("migrate").returncode == 0
-    url = postgres.url("whistled_owner", "main")
-    build_world(url, "street")
     token = tokens.mint("citizen", ["citizen"], "street")
-    with psycopg.connect(url, autocommit=True) as holder:
-        holder.execute(SLOW)
-        service.start()
+    with alone(told(SLOW), workers=1, write_connections=2) as (service, url), psycopg.connect(url, autocommit=True) as holder:
         holder.execute("SELECT pg_advisory_lock(1), pg_advisory_lock(2)")
 
         def send(title: str) -> http.client.HTTPConnection:
@@ -180,8 +161,6 @@ def test_a_group_that_is_held_up_is_passed():
         assert waits_for(holder, 2) == held_up
         holder.execute("SELECT pg_advisory_unlock(2)")
         assert [line.getresponse().status for line in group] == [201] * 5
-    assert service.stop() == 0, service.log_text()[-4000:]
-    postgres.remove()
 
 
 @pytest.mark.parametrize("error, answer", [("P0001", (500, "internal")), ("08006", (503, "outcome_unknown"))])

@@ -9,10 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from support import tokens
+from support.alone import alone
 from support.lossy import Lossy
-from support.postgres import Postgres
-from support.service import Service
-from support.world import Street, build_world
+from support.world import Street
 
 from test_attachments import png
 
@@ -21,19 +20,10 @@ from test_attachments import png
 def behind():
     """One write connection, with something in between that can lose answers."""
     folder = Path(tempfile.mkdtemp(prefix="whistled-lossy-"))
-    postgres = Postgres()
-    postgres.start()
-    postgres.create_database("main")
-    service = Service(postgres, "main", workers=1, write_connections=1,
-                      database_url=f"postgresql://whistled@/main?host={folder}&port=5432")
-    lossy = Lossy(folder, postgres.folder)
-    assert service.run("migrate").returncode == 0
-    url = postgres.url("whistled_owner", "main")
-    build_world(url, "street")
-    service.start()
-    yield service, url, lossy
-    assert service.stop() == 0, service.log_text()[-4000:]
-    postgres.remove()
+    between = []
+    with alone(lambda postgres: between.append(Lossy(folder, postgres.folder)), workers=1, write_connections=1,
+               database_url=f"postgresql://whistled@/main?host={folder}&port=5432") as (service, url):
+        yield service, url, between[0]
     shutil.rmtree(folder)
 
 

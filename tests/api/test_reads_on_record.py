@@ -7,10 +7,11 @@ import re
 import psycopg
 import pytest
 from support import tokens
+from support.alone import alone
 from support.contract import Contract
-from support.postgres import Postgres, select_pause, until
+from support.postgres import select_pause, until
 from support.service import Service
-from support.world import Clock, Street, build_world
+from support.world import Clock, Street
 
 READ = """
 CREATE OR REPLACE FUNCTION case_ratings_json(p_me actor, p_case cases) RETURNS json LANGUAGE plpgsql STABLE AS $$
@@ -27,17 +28,8 @@ END $$;
 @pytest.fixture
 def narrow():
     """One worker with one connection for reads."""
-    postgres = Postgres()
-    postgres.start()
-    postgres.create_database("main")
-    service = Service(postgres, "main", workers=1, read_connections=1)
-    assert service.run("migrate").returncode == 0
-    url = postgres.url("whistled_owner", "main")
-    build_world(url, "street")
-    service.start()
-    yield service, url
-    assert service.stop() == 0, service.log_text()[-4000:]
-    postgres.remove()
+    with alone(workers=1, read_connections=1) as narrow:
+        yield narrow
 
 
 def ask(service: Service, path: str, person: str, role: str) -> http.client.HTTPConnection:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import uuid
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -192,6 +193,33 @@ def test_no_scan(asker, name):
         scanned = asker.run(name, values)
         assert not scanned, f"{what} scans {', '.join(scanned)}"
         assert not of_one_case or len(asker.scans.parts) <= 1, f"{what} looks into {asker.scans.parts}"
+
+
+def is_kept(operation) -> bool:
+    """Answered once its Sync has kept what it writes."""
+    return operation.method != "GET" or operation.entry.get("x-on-record", False) or operation.entry.get("x-export", False)
+
+
+@contextmanager
+def reading_only(connection: psycopg.Connection):
+    connection.execute("SET default_transaction_read_only = on")
+    try:
+        yield
+    finally:
+        connection.execute("RESET default_transaction_read_only")
+
+
+@pytest.mark.parametrize("name", [o.id for o in CONTRACT.operations if o.id in STATEMENTS and not is_kept(o)])
+def test_what_is_answered_before_its_sync_writes_nothing(asker, name):
+    """An error behind it would take away what it wrote, and who was answered would not hear of it."""
+    with reading_only(asker.connection):
+        for _, values in asker.all(name):
+            asker.run(name, values)
+
+
+def test_a_reading_that_writes_is_seen(asker):
+    with reading_only(asker.connection), pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        asker.run("cases.export", asker.plain("cases.export", "leader"))
 
 
 def test_a_scan_is_seen(asker):

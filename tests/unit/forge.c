@@ -65,7 +65,7 @@ void forge_close(struct forge *forge)
     struct dirent *entry;
 
     while ((entry = readdir(folder)))
-        if (entry->d_name[0] != '.')
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
             forge_remove(forge, entry->d_name);
     closedir(folder);
     rmdir(forge->folder);

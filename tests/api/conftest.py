@@ -1,26 +1,16 @@
 """A world to be hurt. Third parties: an app with a key of its own, in either form of replies, and a reader without one."""
 
 import pytest
+from support.alone import alone
 from support.client import Client
 from support.open311 import App, offer
-from support.postgres import Postgres
-from support.service import Service
-from support.world import build_world
 
 
 @pytest.fixture
 def own():
     """A cluster and a service of this test's own: it is going to be hurt."""
-    postgres = Postgres(durable=True)
-    postgres.start()
-    postgres.create_database("main")
-    service = Service(postgres, "main")
-    assert service.run("migrate").returncode == 0
-    build_world(postgres.url("whistled_owner", "main"), "street")
-    service.start()
-    yield postgres, service
-    assert service.stop() == 0, service.log_text()[-4000:]
-    postgres.remove()
+    with alone(durable=True) as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

@@ -3,16 +3,17 @@ after wave: of a hundred writes ten are refused and one breaks inside PostgreSQL
 
 import http.client
 import json
-import re
 
 import psycopg
 import pytest
 from support import tokens
-from support.alone import alone, told
+from support.alone import alone, told, until_queued
 from support.audit import assert_audit
+from support.contract import Contract
 from support.postgres import until
+from support.pull import connect
 from support.service import Service
-from support.world import Street
+from support.world import Clock, Street
 
 WRITERS, WAVES = 64, 16
 TITLE = "writer {writer} wave {wave}"
@@ -57,8 +58,8 @@ END $$;
 @pytest.fixture
 def own():
     """A service that is going to log errors, on a database that makes them."""
-    with alone(told(POISON)) as own:
-        yield own
+    with alone(told(POISON)) as (postgres, service):
+        yield service, postgres.url("whistled_owner", "main")
 
 
 def kind_of(number: int) -> str:
@@ -138,7 +139,7 @@ def waits_for(connection, lock: int) -> list[tuple]:
 def test_a_group_that_is_held_up_is_passed():
     """Both connections of the one worker are kept busy until a group has formed behind them, one of whose members then waits for a lock."""
     token = tokens.mint("citizen", ["citizen"], "street")
-    with alone(told(SLOW), workers=1, write_connections=2) as (service, url), psycopg.connect(url, autocommit=True) as holder:
+    with alone(told(SLOW), workers=1, write_connections=2) as (postgres, service), connect(postgres.url("whistled_owner", "main")) as holder:
         holder.execute("SELECT pg_advisory_lock(1), pg_advisory_lock(2)")
 
         def send(title: str) -> http.client.HTTPConnection:
@@ -152,7 +153,7 @@ def test_a_group_that_is_held_up_is_passed():
             busy.append(send("slow 1"))
             until(lambda: len(waits_for(holder, 1)) == n)
         group = [send(title) for title in ("a", "b", "c", "d", "slow 2")]
-        until(lambda: re.search(r"^whistled_database_queue(\{.*\})? 5$", service.metrics(), re.MULTILINE))
+        until_queued(service, 5)
         holder.execute("SELECT pg_advisory_unlock(1)")
         assert [line.getresponse().status for line in busy] == [201, 201]
         until(lambda: waits_for(holder, 2))
@@ -193,15 +194,10 @@ def test_a_connection_that_has_forgotten_its_statements_is_replaced(own):
         connection.execute(FORGETFUL)
         pids = lambda: {pid for (pid,) in connection.execute(  # noqa: E731
             "SELECT pid FROM pg_stat_activity WHERE usename = 'whistled' AND application_name = 'whistled'")}
-        before = pids()
-        line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
-        headers = {"Authorization": f"Bearer {tokens.mint('citizen', ['citizen'], 'street')}", "Content-Type": "application/json"}
+        before, street = pids(), Street(service, Contract(), Clock(), "street")
         for title in ("forget", "after it", "and on"):
-            line.request("POST", "/v1/cases", json.dumps(body_of(0, 0, "good") | {"title": title}), headers)
-            reply = line.getresponse()
-            assert (reply.status, json.loads(reply.read()).get("title")) == (201, title)
+            assert street.report(at="XF-01", title=title)["title"] == title
         until(lambda: len(pids()) == len(before) and len(pids() - before) == 1)
-    line.close()
 
 
 def intakes(service: Service, lines: list[http.client.HTTPConnection]) -> list[str]:
@@ -217,9 +213,7 @@ def test_reads_that_share_a_sync_get_each_their_own(own):
     lines = [http.client.HTTPConnection("127.0.0.1", service.port, timeout=60) for _ in range(WRITERS)]
     ids = intakes(service, lines)
     broken = set(ids[::16])
-    with psycopg.connect(url, autocommit=True) as connection:
-        schema = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%'").fetchone()[0]
-        connection.execute(f"SET search_path = {schema}, whistled, public")
+    with connect(url) as connection:
         connection.execute(POISONED_READ)
         connection.execute("UPDATE cases SET state = 'closed' WHERE id = ANY (%s)", (list(broken),))
     token = tokens.mint("dispatcher", ["dispatcher"], "street")

@@ -2,14 +2,13 @@
 
 import http.client
 import json
-import re
 
-import psycopg
 import pytest
 from support import tokens
-from support.alone import alone
+from support.alone import alone, until_queued
 from support.contract import Contract
 from support.postgres import select_pause, until
+from support.pull import connect
 from support.service import Service
 from support.world import Clock, Street
 
@@ -28,18 +27,14 @@ END $$;
 @pytest.fixture
 def narrow():
     """One worker with one connection for reads."""
-    with alone(workers=1, read_connections=1) as narrow:
-        yield narrow
+    with alone(workers=1, read_connections=1) as (postgres, service):
+        yield service, postgres.url("whistled_owner", "main")
 
 
 def ask(service: Service, path: str, person: str, role: str) -> http.client.HTTPConnection:
     line = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
     line.request("GET", path, headers={"Authorization": f"Bearer {tokens.mint(person, [role], 'street')}"})
     return line
-
-
-def queued(service: Service, n: int) -> None:
-    until(lambda: re.search(rf"^whistled_database_queue(\{{.*\}})? {n}$", service.metrics(), re.MULTILINE))
 
 
 @pytest.mark.parametrize("path", ["/v1/early-warnings/{warning}", "/v1/cases/export"])
@@ -49,9 +44,7 @@ def test_an_error_behind_it_takes_no_record_away(narrow, path):
     warning = street.supervisor.post("/v1/early-warnings", {"kind": "collective_petition", "description": "Neighbours talk"})
     cases = {title: street.citizen.post("/v1/cases", street.body(category="litter", at="XF-01") | {"title": title})["id"]
              for title in ("slow", "poison")}
-    with psycopg.connect(url, autocommit=True) as holder:
-        schema = holder.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'api\\_%'").fetchone()[0]
-        holder.execute(f"SET search_path = {schema}, whistled, public")
+    with connect(url) as holder:
         holder.execute(READ)
         holder.execute("UPDATE cases SET state = 'closed'")
         holder.execute("SELECT pg_advisory_lock(1)")
@@ -61,9 +54,9 @@ def test_an_error_behind_it_takes_no_record_away(narrow, path):
         for _ in range(10):  # it is in the pipeline, where nobody sees it
             select_pause()
         reading = ask(service, path.format(warning=warning["id"]), "leader", "leader")
-        queued(service, 1)
+        until_queued(service, 1)
         broken = ask(service, f"/v1/cases/{cases['poison']}", "dispatcher", "dispatcher")
-        queued(service, 2)
+        until_queued(service, 2)
         holder.execute("SELECT pg_advisory_unlock(1)")
         reply = reading.getresponse()
         body = reply.read()

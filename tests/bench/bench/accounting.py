@@ -29,12 +29,18 @@ def family(root: int) -> list[int]:
     return found
 
 
-USER, KERNEL = (11, 13), (12, 14)  # fields of stat: of the process itself, and of its members who have ended
+def times_s(root: int) -> tuple[float, float]:
+    """Processor time of a family so far, with that of members who have ended: all of it, and what of it is the kernel's."""
+    user = kernel = 0
+    for process_id in family(root):
+        if fields := _stat(process_id):
+            user += int(fields[11]) + int(fields[13])
+            kernel += int(fields[12]) + int(fields[14])
+    return (user + kernel) / TICK, kernel / TICK
 
 
-def cpu_s(root: int, fields: tuple = USER + KERNEL) -> float:
-    """Processor time of a family so far, with that of members who have ended."""
-    return sum(int(found[i]) for process_id in family(root) if (found := _stat(process_id)) for i in fields) / TICK
+def cpu_s(root: int) -> float:
+    return times_s(root)[0]
 
 
 def _kib(path: str, name: str) -> int:
@@ -60,15 +66,12 @@ class Meter:
 
     roots: dict[str, int]
 
-    def read(self, fields: tuple) -> dict[str, float]:
-        return {name: cpu_s(root, fields) for name, root in self.roots.items()}
-
     def start(self) -> None:
         self.began = time.monotonic()
-        self.user, self.kernel = self.read(USER), self.read(KERNEL)
+        self.before = {name: times_s(root) for name, root in self.roots.items()}
 
     def stop(self) -> dict[str, float]:
         self.seconds = time.monotonic() - self.began
-        user, kernel = self.read(USER), self.read(KERNEL)
-        self.kernel_s = {name: kernel[name] - self.kernel[name] for name in kernel}
-        return {name: user[name] - self.user[name] + self.kernel_s[name] for name in user}
+        after = {name: times_s(root) for name, root in self.roots.items()}
+        self.kernel_s = {name: kernel - self.before[name][1] for name, (_, kernel) in after.items()}
+        return {name: cpu - self.before[name][0] for name, (cpu, _) in after.items()}

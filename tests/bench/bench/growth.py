@@ -7,7 +7,7 @@ import requests
 
 from .cluster import Cluster
 from .multiply import CITIZENS
-from .scenarios import N_READS, ORDER, Operation, all_operations, step
+from .scenarios import ORDER, READS, WRITES, Operation, all_operations, step
 from .stories import token_of
 from .street import Street
 from .targets import Whistled
@@ -44,9 +44,9 @@ def measure(cluster: Cluster, database: str, folder: Path, plan: dict, tag: str)
     """CPU of both for one request, by operation."""
     target = Whistled().start(cluster, database)
     try:
-        operations = list(all_operations(cluster, database, target.base).values())
+        operations = all_operations(cluster, database, target.base)
         # Pages before what writes, for then autovacuum's work would be counted with them.
-        made = [*operations[:N_READS], *pages(target.base), *operations[N_READS:]]
+        made = [*(operations[name] for name in READS), *pages(target.base), *(operations[name] for name in WRITES)]
         found = {}
         for operation in made:
             result = fire(target, cluster, operation, folder, plan["warm_s"], plan["run_s"], f"grow-{database}-{tag}-")

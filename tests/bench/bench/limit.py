@@ -20,7 +20,7 @@ from support.contract import ROOT
 
 from .accounting import Meter
 from .cluster import Cluster, pgbench
-from .scenarios import INTAKE_CATEGORIES, LISTED, DESCRIPTION, points
+from .scenarios import INTAKE_CATEGORIES, LISTED, DESCRIPTION, WRITES, points
 from .stories import TENANT, role_of
 from .street import POOL_CATEGORY, POOL_VERSION
 
@@ -253,7 +253,7 @@ def measure(cluster: Cluster, database: str, name: str, clients: int, plan: dict
     with cluster.owner(database) as connection:
         written = connection.execute("SELECT count(*) FROM case_history").fetchone()[0] - before
     # A refusal is a row like any other: that something was done is seen in what it left.
-    if name in ("transition", "loop", "intake") and written < found["transactions"] * requests:
+    if name in WRITES and written < found["transactions"] * requests:
         raise RuntimeError(f"pgbench, {name}: {written} events of {found['transactions']} runs with {requests} requests each")
     return {"rate": found["tps"] * requests, "cpu_us": {"postgres": 1e6 * found["postgres_s"] / (found["tps"] * requests)},
             "latency": {"mean_us": found["latency_ms"] * 1000 / requests}, "clients": clients}

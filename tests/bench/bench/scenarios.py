@@ -168,8 +168,8 @@ def whole_loop(connection) -> Operation:
     return Operation("loop", "The whole closed loop, 13 requests", steps, rows)
 
 
-ORDER = ("read", "list", "pull", "transition", "loop", "intake")
-N_READS = 3
+READS, WRITES = ("read", "list", "pull"), ("transition", "loop", "intake")
+ORDER = READS + WRITES
 
 
 def all_operations(cluster: Cluster, database: str, base: str) -> dict[str, Operation]:

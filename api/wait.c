@@ -51,14 +51,9 @@ struct waiters *waiters_new(struct hooks *hooks, unsigned limit, void (*again)(s
 {
     struct waiters *waiters = calloc(1, sizeof *waiters);
 
-    if (!waiters)
-        return NULL;
-    /* One by one: a whole struct written would take the memory of `seen` before anybody waits. */
-    waiters->hooks = hooks;
-    waiters->again = again;
-    waiters->over = over;
-    waiters->limit = limit;
-    waiters->next_ms = UINT64_MAX;
+    if (waiters)
+        *waiters =
+            (struct waiters){.hooks = hooks, .again = again, .over = over, .limit = limit, .next_ms = UINT64_MAX};
     return waiters;
 }
 

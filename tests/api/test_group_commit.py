@@ -3,12 +3,15 @@ after wave: of a hundred writes ten are refused and one breaks inside PostgreSQL
 
 import http.client
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from support import tokens
 from support.alone import alone, told, until_queued
+from support.asking import tickets_for, worked
 from support.audit import assert_audit
+from support.client import Client
 from support.contract import Contract
 from support.postgres import until
 from support.pull import connect
@@ -162,6 +165,40 @@ def test_a_group_that_is_held_up_is_passed():
         assert waits_for(holder, 2) == held_up
         holder.execute("SELECT pg_advisory_unlock(2)")
         assert [line.getresponse().status for line in group] == [201] * 5
+
+
+def test_what_whistles_approves_or_checks_shares_too():
+    """Each locks one case and what hangs on it, like any other step: only what locks several cases goes alone. One is refused."""
+    with (alone(told(SLOW), workers=1, write_connections=1) as (postgres, service), connect(postgres.url("whistled_owner", "main")) as holder,
+          ThreadPoolExecutor(8) as pool):
+        street = Street(service, Contract(), Clock(), "street")
+        cases = [street.report(category="pothole", at="XF-01")["id"] for _ in range(4)]
+
+        def act(who: Client, thing: str, action: str, body: dict) -> int:
+            return who.post(f"{thing}/{action}", body, who.get(thing).etag).status
+
+        def together(subject: str, action: str, things: list[str], **body) -> None:
+            """By a client each, while the one connection is kept busy; the first thing by two."""
+            holder.execute("SELECT pg_advisory_lock(1)")
+            busy = pool.submit(street.report, at="XF-01", title="slow 1")
+            until(lambda: waits_for(holder, 1))
+            calls = [pool.submit(act, street.client(subject, [subject]), thing, action, body) for thing in [things[0], *things]]
+            until_queued(service, len(calls))
+            holder.execute("SELECT pg_advisory_unlock(1)")
+            assert busy.result() and sorted(call.result() for call in calls) == [200] * len(things) + [412]
+            done = holder.execute("SELECT count(*), count(DISTINCT xmin::text) FROM case_history WHERE action = %s", (action,)).fetchone()
+            assert done == (len(things), 1)
+
+        for case in cases:
+            street.dispatcher.case(case, "accept")
+            street.dispatcher.case(case, "register", level="complex")
+        together("dispatcher", "whistle", [f"/v1/cases/{case}" for case in cases], kind="everyday", tickets=tickets_for("city"))
+        tickets = [street.dispatcher.get(f"/v1/cases/{case}")["tickets"][0]["id"] for case in cases]
+        for ticket in tickets:
+            worked(street, street.city, ticket)
+        together("dispatcher", "approve", [f"/v1/tickets/{ticket}" for ticket in tickets], rating=5, feedback={"reply": "Done"})
+        together("supervisor", "check", [f"/v1/cases/{case}" for case in cases], point=street.point("XF-01"), **{"pass": True})
+        assert_audit(postgres.url("whistled_owner", "main"))
 
 
 @pytest.mark.parametrize("error, answer", [("P0001", (500, "internal")), ("08006", (503, "outcome_unknown"))])

@@ -68,15 +68,14 @@ CREATE FUNCTION rounds_counted(p_tenant text, p_cases uuid[]) RETURNS void LANGU
 DECLARE
     v_old round_figures[] := ARRAY(SELECT f FROM round_figures f WHERE f.tenant = p_tenant AND f.case_id = ANY (p_cases));
     v_new round_figures[] := ARRAY(SELECT f FROM round_figures_of(p_tenant, p_cases) AS f);
-    v_same round_figures[] := ARRAY(SELECT o FROM unnest(v_old) AS o INTERSECT SELECT n FROM unnest(v_new) AS n);
+    v_gone round_figures[] := ARRAY(SELECT o FROM unnest(v_old) AS o EXCEPT SELECT n FROM unnest(v_new) AS n);
+    v_come round_figures[] := ARRAY(SELECT n FROM unnest(v_new) AS n EXCEPT SELECT o FROM unnest(v_old) AS o);
 BEGIN
-    v_old := ARRAY(SELECT o FROM unnest(v_old) AS o WHERE o <> ALL (v_same));
-    v_new := ARRAY(SELECT n FROM unnest(v_new) AS n WHERE n <> ALL (v_same));
     -- Most events count for nothing new.
-    IF cardinality(v_old) + cardinality(v_new) = 0 THEN
+    IF cardinality(v_gone) + cardinality(v_come) = 0 THEN
         RETURN;
     END IF;
-    INSERT INTO round_figures SELECT n.* FROM unnest(v_new) AS n
+    INSERT INTO round_figures SELECT n.* FROM unnest(v_come) AS n
     ON CONFLICT (tenant, case_id, round) DO UPDATE SET area = excluded.area, category = excluded.category,
         organisation = excluded.organisation, level = excluded.level, residents = excluded.residents, counts = excluded.counts,
         received_on = excluded.received_on, whistled = excluded.whistled, arrive_due_on = excluded.arrive_due_on,
@@ -85,29 +84,28 @@ BEGIN
         on_time = excluded.on_time, late = excluded.late, at_source = excluded.at_source, reworked = excluded.reworked, reached = excluded.reached,
         contacted = excluded.contacted, solved = excluded.solved, satisfied = excluded.satisfied, excluded = excluded.excluded,
         excluded_on = excluded.excluded_on, steps = excluded.steps, ms = excluded.ms;
-    PERFORM figures_moved(p_tenant, 'round', v_old, v_new);
-    PERFORM steps_moved(p_tenant, v_old, v_new);
+    PERFORM figures_moved(p_tenant, 'round', v_gone, v_come);
+    PERFORM steps_moved(p_tenant, v_gone, v_come);
 END $$;
 
 CREATE FUNCTION tickets_figured(p_tenant text, p_cases uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_old run_figures[] := ARRAY(SELECT f FROM run_figures f WHERE f.tenant = p_tenant AND f.case_id = ANY (p_cases));
     v_new run_figures[] := ARRAY(SELECT f FROM run_figures_of(p_tenant, p_cases) AS f);
-    v_same run_figures[] := ARRAY(SELECT o FROM unnest(v_old) AS o INTERSECT SELECT n FROM unnest(v_new) AS n);
+    v_gone run_figures[] := ARRAY(SELECT o FROM unnest(v_old) AS o EXCEPT SELECT n FROM unnest(v_new) AS n);
+    v_come run_figures[] := ARRAY(SELECT n FROM unnest(v_new) AS n EXCEPT SELECT o FROM unnest(v_old) AS o);
 BEGIN
-    v_old := ARRAY(SELECT o FROM unnest(v_old) AS o WHERE o <> ALL (v_same));
-    v_new := ARRAY(SELECT n FROM unnest(v_new) AS n WHERE n <> ALL (v_same));
     -- Most events count for nothing new.
-    IF cardinality(v_old) + cardinality(v_new) = 0 THEN
+    IF cardinality(v_gone) + cardinality(v_come) = 0 THEN
         RETURN;
     END IF;
-    INSERT INTO run_figures SELECT n.* FROM unnest(v_new) AS n
+    INSERT INTO run_figures SELECT n.* FROM unnest(v_come) AS n
     ON CONFLICT (tenant, ticket_id, run) DO UPDATE SET case_id = excluded.case_id, area = excluded.area, category = excluded.category,
         organisation = excluded.organisation, level = excluded.level, counts = excluded.counts, issued_on = excluded.issued_on,
         returned = excluded.returned, due_on = excluded.due_on, extended = excluded.extended, contact_due_on = excluded.contact_due_on,
         contact_met = excluded.contact_met, closed_on = excluded.closed_on, steps = excluded.steps, ms = excluded.ms;
-    PERFORM figures_moved(p_tenant, 'ticket', v_old, v_new);
-    PERFORM steps_moved(p_tenant, v_old, v_new);
+    PERFORM figures_moved(p_tenant, 'ticket', v_gone, v_come);
+    PERFORM steps_moved(p_tenant, v_gone, v_come);
 END $$;
 
 -- What a case counted for when its history was detached stays.

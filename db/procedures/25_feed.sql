@@ -228,18 +228,18 @@ BEGIN
     INSERT INTO feed SELECT r.* FROM unnest(v_fed) AS r;
     PERFORM feed_stamp(p_tenant, v_fed);
     PERFORM feed_ended(f, v_fed, v_ids[cardinality(v_ids)]);
-    PERFORM wake(p_tenant, ARRAY(SELECT wake_keys(p_tenant, v_fed)));
+    PERFORM wake(p_tenant, ARRAY(SELECT k.key FROM wake_keys(p_tenant, v_fed) AS k (key)));
     RETURN cardinality(v_ids);
 END $$;
 
-CREATE FUNCTION outbox_tenants(p_all boolean) RETURNS SETOF text LANGUAGE sql STABLE SET enable_seqscan = off
-BEGIN ATOMIC
-    SELECT t.tenant FROM tenants t LEFT JOIN feed_positions f ON f.tenant = t.tenant
+CREATE FUNCTION outbox_tenants(p_all boolean) RETURNS SETOF text LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+BEGIN
+    RETURN QUERY SELECT t.tenant FROM tenants t LEFT JOIN feed_positions f ON f.tenant = t.tenant
     CROSS JOIN LATERAL (
         SELECT FROM outbox o WHERE o.tenant = t.tenant AND o.id > CASE WHEN p_all THEN 0 ELSE coalesce(f.settled_id, 0) END
         ORDER BY o.id LIMIT 1) AS waiting
     ORDER BY t.tenant;
-END;
+END $$;
 
 -- Whoever waits or streams with rights that were changed is woken, and looks what is left of them.
 CREATE FUNCTION rights_told() RETURNS void LANGUAGE plpgsql AS $$

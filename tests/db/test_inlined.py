@@ -1,5 +1,7 @@
 """An SQL function that the planner cannot write into the statement around it is parsed and planned again by every statement that
-calls it: it costs more than a table. So each is an expression that is taken in, or it is plpgsql."""
+calls it: it costs more than a table. So each is taken in, or it is plpgsql; one that returns rows is taken in only where rows are."""
+
+import re
 
 
 def test_expressions_are_taken_in(db):
@@ -23,3 +25,28 @@ def test_expressions_are_taken_in(db):
             if f"{name}(" in output:
                 called.append(signature)
     assert not called, f"neither taken in nor plpgsql: {called}"
+
+
+def test_rows_are_taken_in(db):
+    """But of what an operator calls by hand: the audit, and what has settings of its own."""
+    found = db.execute("""
+        SELECT p.proname, ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) AS t), p.proconfig IS NOT NULL OR p.proname ~ '^audit_'
+        FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+        WHERE p.pronamespace = current_schema()::regnamespace AND l.lanname = 'sql' AND p.proretset ORDER BY 1""").fetchall()
+    assert len(found) > 20
+    called = []
+    for name, types, by_hand in found:
+        columns = ", ".join(f"NULL::{kind} AS a{i}" for i, kind in enumerate(types)) or "1 AS a0"
+        arguments = ", ".join(f"x.a{i}" for i in range(len(types)))
+        plan = db.execute(f"EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM (SELECT {columns} OFFSET 0) AS x CROSS JOIN LATERAL {name}({arguments}) AS y")
+        if not by_hand and any(re.search(rf"Function Scan on \S*\b{name}\b", line) for line, in plan):
+            called.append(name)
+    assert not called, f"neither taken in nor plpgsql: {called}"
+
+    # As a column it is planned by every call.
+    words = re.compile(rf"(\w+)\s+(?:{'|'.join(name for name, *_ in found)})\(", re.IGNORECASE)
+    bodies = db.execute("""
+        SELECT p.proname, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) FROM pg_proc p
+        WHERE p.pronamespace = current_schema()::regnamespace AND p.prokind = 'f'""").fetchall()
+    columns = [(name, match[0]) for name, body in bodies for match in words.finditer(body) if match[1].upper() not in ("FROM", "JOIN", "LATERAL")]
+    assert not columns

@@ -31,7 +31,7 @@ enum {
 
 /* Of each street in one transaction, and of each table. */
 #define DRAIN_ROWS 1000
-#define FIGURE_CASES 500
+#define FIGURE_CASES 2000
 #define SWEEP_ROWS 50000
 #define TEXT_OF(number) #number
 #define AS_TEXT(number) TEXT_OF(number)

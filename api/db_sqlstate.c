@@ -55,7 +55,7 @@ struct db_verdict db_sqlstate_verdict(const char *sqlstate, bool fatal)
 
 bool db_sqlstate_proves(const char *sqlstate)
 {
-    return sqlstate[0] != '\0' && strncmp(sqlstate, "08", 2) != 0;
+    return sqlstate[0] != '\0' && strncmp(sqlstate, "08", 2) != 0 && strncmp(sqlstate, "XX", 2) != 0;
 }
 
 enum db_outcome db_sqlstate_outcome(enum db_outcome outcome, bool has_key)

@@ -24,7 +24,8 @@ struct db_verdict {
 struct db_verdict db_sqlstate_verdict(const char *sqlstate, bool fatal);
 
 /* Whether such an error proves that what it was the answer to had no effect. What libpq made up has no state at all; a
- * connection exception may be a pooler's, in the server's place, or a node's that went away while it was to commit. */
+ * connection exception may be a pooler's, in the server's place, or a node's that went away while it was to commit; an
+ * internal error may be one of several nodes'. */
 bool db_sqlstate_proves(const char *sqlstate);
 
 /* 55P03 without an Idempotency-Key is an ordinary lock that was not had in time. */

@@ -75,12 +75,13 @@ static void a_lock_is_the_keys_only_under_a_key(void **state)
     assert_int_equal(db_sqlstate_outcome(DB_CONFLICT, /* has_key= */ false), DB_CONFLICT);
 }
 
-static void a_lost_connection_proves_nothing(void **state)
+static void a_lost_connection_and_an_internal_error_prove_nothing(void **state)
 {
     (void)state;
     assert_true(db_sqlstate_proves("23505"));
     assert_true(db_sqlstate_proves("57P01"));
     assert_false(db_sqlstate_proves("08P01"));
+    assert_false(db_sqlstate_proves("XX000"));
     assert_false(db_sqlstate_proves(""));
 }
 
@@ -92,7 +93,7 @@ int main(void)
         cmocka_unit_test(an_error_of_class_08_keeps_the_connection),
         cmocka_unit_test(no_sqlstate_is_a_broken_connection),
         cmocka_unit_test(a_lock_is_the_keys_only_under_a_key),
-        cmocka_unit_test(a_lost_connection_proves_nothing),
+        cmocka_unit_test(a_lost_connection_and_an_internal_error_prove_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

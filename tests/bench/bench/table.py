@@ -63,7 +63,7 @@ def overload_lines(results: dict) -> list[str]:
     for r in results.get("overload", ()):
         most, well = r["rss_kib"]["most"] / 1024, r["well_again_s"]
         lines.append(f"Overload, {r['operation']}: {r['offered']:,.0f}/s offered ({r['times']} times the peak): {r['goodput'] / r['peak']:.0%} of the peak "
-                     f"gets through; refused after {r['refusals']['p50_us'] / 1000:.1f} ms (p99 {r['refusals']['p99_us'] / 1000:.1f} ms); "
+                     f"gets through, {r['goodput'] / r['fresh']:.0%} of that afterwards; refused after {r['refusals']['p50_us'] / 1000:.1f} ms (p99 {r['refusals']['p99_us'] / 1000:.1f} ms); "
                      f"{most:.0f} MiB at most, {r['rss_kib']['before'] / 1024:.0f} before; well again after {'> 10' if well is None else well} s; "
                      f"cores taken: {cores(r)}")
     return lines

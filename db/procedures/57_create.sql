@@ -297,8 +297,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION case_taken_in(actor, uuid, timestamptz, jsonb) IS 'The work of an intake, with the new case; or refused.';
 
--- Same category, near, open, recent: staff get the ids, a resident a count. The index cases_near holds latitude and longitude:
--- a row outside of the box is not even fetched.
+-- Same category, near, open, recent: staff get the ids, a resident a count. The index cases_near cuts the map into rows, and
+-- holds longitude and latitude in each: next to nothing outside of the box is read, nothing fetched.
 CREATE FUNCTION duplicates_of(c cases, p_policy jsonb, p_now timestamptz) RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_metres double precision := setting(p_policy, 'duplicate_metres')::double precision;
@@ -317,6 +317,8 @@ BEGIN
         SELECT n.id FROM (
             SELECT x.id, x.point, x.received_at FROM cases x
             WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL AND x.point IS NOT NULL
+                AND floor(st_y(x.point) * 2000)::integer = ANY (ARRAY(SELECT generate_series(
+                    floor((v_lat - v_high) * 2000)::integer, floor((v_lat + v_high) * 2000)::integer)))
                 AND st_y(x.point) BETWEEN v_lat - v_high AND v_lat + v_high
                 AND st_x(x.point) BETWEEN v_lon - v_wide AND v_lon + v_wide
                 AND x.id <> c.id AND x.received_at > v_after

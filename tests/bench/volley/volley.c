@@ -103,8 +103,8 @@ static void start_all(struct fleet *fleet)
     }
 }
 
-/* Open loop: once a millisecond what is due goes out together and what came in is read together. Woken by each reply, the
- * generator would take the cores from whom it measures. */
+/* Open loop: once a millisecond what is due goes out together and what came in is read together. Woken by each reply,
+ * the generator would take the cores from whom it measures. */
 static void tick(struct fleet *fleet, uint64_t *sent)
 {
     usleep(TICK_MS * 1000);

@@ -4,6 +4,11 @@ calls it: it costs more than a table. So each is taken in, or it is plpgsql; one
 import re
 
 
+def called_with(types: list[str]) -> tuple[str, str]:
+    """A column of a table x for each argument, as a statement would have them: constants would be folded away. And the arguments."""
+    return ", ".join(f"NULL::{kind} AS a{i}" for i, kind in enumerate(types)) or "1 AS a0", ", ".join(f"x.a{i}" for i in range(len(types)))
+
+
 def test_expressions_are_taken_in(db):
     found = db.execute("""
         SELECT p.oid::regprocedure::text, p.proname, ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) AS t)
@@ -15,9 +20,7 @@ def test_expressions_are_taken_in(db):
     with db.transaction(force_rollback=True):
         db.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         for n, (signature, name, types) in enumerate(found):
-            # A column for each argument, as a statement would have them: constants would be folded away.
-            columns = ", ".join(f"NULL::{kind} AS a{i}" for i, kind in enumerate(types)) or "1 AS a0"
-            arguments = ", ".join(f"x.a{i}" for i in range(len(types)))
+            columns, arguments = called_with(types)
             plan = db.execute(
                 f"EXPLAIN (VERBOSE, COSTS OFF) SELECT {name}({arguments}) FROM (SELECT {columns} FROM generate_series(1, 2) OFFSET 0) AS x"
             ).fetchall()
@@ -36,8 +39,7 @@ def test_rows_are_taken_in(db):
     assert len(found) > 20
     called = []
     for name, types, by_hand in found:
-        columns = ", ".join(f"NULL::{kind} AS a{i}" for i, kind in enumerate(types)) or "1 AS a0"
-        arguments = ", ".join(f"x.a{i}" for i in range(len(types)))
+        columns, arguments = called_with(types)
         plan = db.execute(f"EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM (SELECT {columns} OFFSET 0) AS x CROSS JOIN LATERAL {name}({arguments}) AS y")
         if not by_hand and any(re.search(rf"Function Scan on \S*\b{name}\b", line) for line, in plan):
             called.append(name)

@@ -11,7 +11,7 @@ SPREAD, ROW = 0.0015, 0.0005
 EVERY_ONE = """
 SELECT x.id FROM cases x WHERE x.tenant = c.tenant AND x.id <> c.id AND x.category = c.category AND x.state <> 'closed'
     AND x.received_at > %(now)s - interval '30 days' AND metres(x.point, c.point) <= %(metres)s
-ORDER BY x.received_at DESC LIMIT 20
+ORDER BY x.received_at DESC
 """
 
 
@@ -33,7 +33,10 @@ def test_what_is_near_is_found(m, metres):
     found = m.cursor.execute(f"""
         SELECT c.id, duplicates_of(c, p.settings || jsonb_build_object('duplicate_metres', %(metres)s::integer), %(now)s) AS told, ARRAY({EVERY_ONE}) AS near
         FROM cases c JOIN policies p ON p.tenant = c.tenant AND p.version = c.policy_version WHERE c.tenant = %(tenant)s""", known).fetchall()
-    assert len(found) == 151 and all(row["told"] == row["near"] for row in found), [row for row in found if row["told"] != row["near"]][:1]
-    numbers = [len(row["told"]) for row in found]
-    assert 5 < max(numbers) < 20 if metres == 50 else max(numbers) == 20
+    # Of more than twenty any twenty will do; told are they as they came in.
+    assert len(found) == 151
+    for row in found:
+        assert len(row["told"]) == min(20, len(row["near"])) and row["told"] == [near for near in row["near"] if near in row["told"]], row
+    numbers = [len(row["near"]) for row in found]
+    assert 5 < max(numbers) < 20 if metres == 50 else max(numbers) > 20
     assert not any(old["id"] in row["told"] for row in found)

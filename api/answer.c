@@ -11,28 +11,27 @@
 #include "etag.h"
 #include "names.h"
 #include "problem.h"
+#include "row.h"
 #include "worker.h"
 
-enum { MAX_TOTAL = 10000, JSONB_OID = 3802, NAMES_REST_MS = 1000 };
+enum { MAX_TOTAL = 10000, NAMES_REST_MS = 1000 };
 
 /* Binary columns: texts come as they are, integers and flags in network order. -1: the statement has no such column. */
 static const char *text_at(const PGresult *result, int row, int column)
 {
-    if (column < 0 || PQgetisnull(result, row, column))
-        return NULL;
-    return PQgetvalue(result, row, column);
+    return row_value(result, row, column).data;
 }
 
 static int64_t integer_at(const PGresult *result, int row, int column, int64_t fallback)
 {
-    const unsigned char *bytes = (const unsigned char *)text_at(result, row, column);
-    uint64_t value = 0;
+    struct value value = row_value(result, row, column);
+    uint64_t number = 0;
 
-    if (!bytes)
+    if (!value.data)
         return fallback;
-    for (int i = 0; i < PQgetlength(result, row, column); i++)
-        value = value << 8 | bytes[i];
-    return (int64_t)value;
+    for (size_t i = 0; i < value.size; i++)
+        number = number << 8 | (unsigned char)value.data[i];
+    return (int64_t)number;
 }
 
 static bool flag_at(const PGresult *result, int row, int column, bool fallback)
@@ -57,20 +56,24 @@ bool answer_flag(const PGresult *result, int row, const char *column)
     return flag_at(result, row, PQfnumber(result, column), false);
 }
 
+static struct refusal refusal_at(const PGresult *result, int row, int code, int pointer, int detail)
+{
+    struct value text = row_value(result, row, detail);
+    /* jsonb has its version, one byte, in front. */
+    bool versioned = text.size && text.type == PG_JSONB;
+
+    return (struct refusal){
+        .code = text_at(result, row, code),
+        .pointer = text_at(result, row, pointer),
+        .detail = text.data ? text.data + versioned : NULL,
+        .detail_size = text.size - versioned,
+    };
+}
+
 bool answer_refusal(const PGresult *result, int row, struct refusal *ret_refusal)
 {
-    int detail = PQfnumber(result, "_detail");
-
-    *ret_refusal = (struct refusal){
-        .code = answer_text(result, row, "_code"),
-        .pointer = answer_text(result, row, "_pointer"),
-        .detail = text_at(result, row, detail),
-    };
-    if (ret_refusal->detail)
-        ret_refusal->detail_size = (size_t)PQgetlength(result, row, detail);
-    /* jsonb has its version, one byte, in front. */
-    if (ret_refusal->detail_size && PQftype(result, detail) == JSONB_OID)
-        ret_refusal->detail++, ret_refusal->detail_size--;
+    *ret_refusal = refusal_at(result, row, PQfnumber(result, "_code"), PQfnumber(result, "_pointer"),
+                              PQfnumber(result, "_detail"));
     return ret_refusal->code;
 }
 
@@ -79,11 +82,25 @@ const char *answer_code(const PGresult *result)
     return PQntuples(result) ? answer_text(result, 0, "_code") : NULL;
 }
 
-static void refuse(struct request *request, const PGresult *result, int row)
+static const struct binding *binding_of(const struct request *request)
 {
-    struct refusal refusal;
+    return request->worker->service->bindings[request->operation->index];
+}
 
-    (void)answer_refusal(result, row, &refusal);
+bool answer_refuses(const struct request *request, const PGresult *result)
+{
+    return PQntuples(result) && text_at(result, 0, binding_of(request)->code);
+}
+
+bool answer_replays(const struct request *request, const PGresult *result)
+{
+    return PQntuples(result) && flag_at(result, 0, binding_of(request)->replayed, false);
+}
+
+static void refuse(struct request *request, const struct binding *binding, const PGresult *result)
+{
+    struct refusal refusal = refusal_at(result, 0, binding->code, binding->pointer, binding->detail);
+
     problem_fill(request, refusal.code, refusal.detail, refusal.detail_size, refusal.pointer);
 }
 
@@ -96,7 +113,7 @@ static void refuse_internal(struct request *request, const char *note)
 struct encoding answer_encoding(const struct request *request, const PGresult *result)
 {
     const struct worker *worker = request->worker;
-    const struct binding *binding = worker->service->bindings[request->operation->index];
+    const struct binding *binding = binding_of(request);
 
     return (struct encoding){
         .zone = worker->zone,
@@ -189,7 +206,7 @@ static enum answered answer_object(struct request *request, const struct binding
     if (!PQntuples(result))
         problem_fill(request, "not_found", /* detail= */ NULL, 0, /* pointer= */ NULL);
     else if (text_at(result, 0, binding->code))
-        refuse(request, result, 0);
+        refuse(request, binding, result);
     else
         return fill_object(request, binding, result);
     return ANSWER_FULL;
@@ -309,7 +326,7 @@ static enum answered answer_list(struct request *request, const struct binding *
     int r;
 
     if (PQntuples(result) && text_at(result, 0, binding->code)) {
-        refuse(request, result, 0);
+        refuse(request, binding, result);
         return ANSWER_FULL;
     }
     reply->status = request->operation->status;
@@ -334,7 +351,7 @@ static enum answered answer_list(struct request *request, const struct binding *
 
 int64_t answer_edition(const struct request *request, const PGresult *result)
 {
-    const struct binding *binding = request->worker->service->bindings[request->operation->index];
+    const struct binding *binding = binding_of(request);
 
     if (!binding->has_names || !PQntuples(result))
         return 0;
@@ -380,7 +397,7 @@ static enum answered answer_array(struct request *request, const struct binding 
     int r;
 
     if (PQntuples(result) && text_at(result, 0, binding->code)) {
-        refuse(request, result, 0);
+        refuse(request, binding, result);
         return ANSWER_FULL;
     }
     reply->status = request->operation->status;
@@ -399,7 +416,7 @@ static enum answered answer_array(struct request *request, const struct binding 
 enum answered answer_fill(struct request *request, const PGresult *result)
 {
     const struct operation *operation = request->operation;
-    const struct binding *binding = request->worker->service->bindings[operation->index];
+    const struct binding *binding = binding_of(request);
 
     if (!answer_has_edition(request, result))
         return ANSWER_WANTS_NAMES;

@@ -12,6 +12,10 @@ enum answered { ANSWER_FULL, ANSWER_EMPTY_LIST, ANSWER_WANTS_NAMES };
  * with request->named they do as they are. */
 enum answered answer_fill(struct request *request, const PGresult *result);
 
+/* Whether the operation's own statement has refused, or answered from what was kept under an Idempotency-Key. */
+bool answer_refuses(const struct request *request, const PGresult *result);
+bool answer_replays(const struct request *request, const PGresult *result);
+
 /* For functions that write a reply around a statement's rows (x-rows). Texts end in a NUL and lie in the result. */
 struct refusal {
     const char *code, *pointer, *detail; /* of errors.def; NULL; a JSON object's text or NULL */
@@ -19,7 +23,7 @@ struct refusal {
 };
 /* Returns whether the row is one. */
 bool answer_refusal(const PGresult *result, int row, struct refusal *ret_refusal);
-/* Columns by name; NULL, or `fallback`, when it is not there or SQL NULL. */
+/* Columns by name, of rows that are not packed; NULL, or `fallback`, when it is not there or SQL NULL. */
 const char *answer_text(const PGresult *result, int row, const char *column);
 int64_t answer_integer(const PGresult *result, int row, const char *column, int64_t fallback);
 bool answer_flag(const PGresult *result, int row, const char *column);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "encode.h"
-#include "encode_value.h"
+#include "row.h"
 
 /* A column of this type may fill a property of this kind. */
 struct fit {
@@ -234,7 +234,8 @@ static int refuse_leftovers(const struct search *search)
 static int bind(const struct search *search)
 {
     const struct encoder *encoder = search->binding->operation->encoder;
-    int r = bind_steering(search);
+    int r = search->binding->n_columns > ROW_COLUMNS ? complain(search, "more than %d columns", ROW_COLUMNS)
+                                                     : bind_steering(search);
 
     if (r < 0 || encoder == NULL) /* no body: whatever the statement answers is not shown */
         return r;

@@ -116,6 +116,7 @@ struct statement {
     const uint32_t *argument_types; /* PostgreSQL OIDs, 0: let the server decide */
     const char *const *argument_names;
     unsigned index; /* place in contract.statements */
+    bool one_row;   /* no operation that uses it wants more, and none looks at it by the names of its columns */
 };
 
 /* What a value is called in XML: an object's members by their own names, the items of a list each by one name. */

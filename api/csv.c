@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "encode_value.h"
+#include "row.h"
 
 enum { LOCAL_TIME = 19 };
 
@@ -47,8 +47,7 @@ void csv_text(const char *text, size_t size, struct buffer *out)
 /* A row while its line is written. */
 struct line {
     const struct binding *binding;
-    const PGresult *result;
-    int row;
+    const struct value *values; /* by column */
     const struct encoding *encoding;
     const struct csv_style *style;
     struct buffer *out;
@@ -148,7 +147,7 @@ static int add_value(const struct value *value, const struct line *line)
 static int add_name(const struct line *line, const struct encode_node *node)
 {
     struct buffer text = {.size = 0};
-    int r = encode_name(line->binding, line->result, line->row, node, line->encoding, &text);
+    int r = encode_name(line->binding, line->values, node, line->encoding, &text);
 
     if (!r)
         csv_text(text.data ? text.data : "", text.size, line->out);
@@ -161,22 +160,18 @@ static int add_name(const struct line *line, const struct encode_node *node)
 static int add_cell(struct line *line, const struct encode_node *node)
 {
     const struct binding_slot *bound = &line->binding->bound[node->slot];
-    struct value value = {
-        .type = bound->type,
-        .data = PQgetvalue(line->result, line->row, bound->column),
-        .size = (size_t)PQgetlength(line->result, line->row, bound->column),
-    };
+    const struct value *value = &line->values[bound->column];
 
     buffer_add(line->out, ",", line->begun ? 1 : 0);
     line->begun = true;
-    if (PQgetisnull(line->result, line->row, bound->column))
+    if (value->data == NULL)
         return 0;
     if (bound->how == BIND_NAME)
         return add_name(line, node);
     /* A statement that was prepared anew may answer other types than it did at start. */
-    if (bound->how != BIND_VALUE || PQftype(line->result, bound->column) != value.type)
+    if (bound->how != BIND_VALUE || value->type != bound->type)
         return -EINVAL;
-    return add_value(&value, line);
+    return add_value(value, line);
 }
 
 static int add_cells(struct line *line, const struct encode_node *nodes, size_t n)
@@ -193,16 +188,12 @@ int csv_row(const struct binding *binding, const PGresult *result, int row, cons
             const struct csv_style *style, struct buffer *out)
 {
     const struct encoder *encoder = binding->operation->encoder;
-    struct line line = {.binding = binding,
-                        .result = result,
-                        .row = row,
-                        .encoding = encoding,
-                        .style = style,
-                        .out = out,
-                        .begun = false};
+    struct value values[ROW_COLUMNS];
+    struct line line = {
+        .binding = binding, .values = values, .encoding = encoding, .style = style, .out = out, .begun = false};
     int r;
 
-    if (!encoder || PQnfields(result) != binding->n_columns)
+    if (!encoder || row_read(result, row, binding->n_columns, values) < 0)
         return -EINVAL;
     r = add_cells(&line, encoder->nodes, encoder->n_nodes);
     buffer_add(out, "\r\n", 2);

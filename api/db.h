@@ -27,7 +27,8 @@ struct db_link {
 };
 
 /* One statement to run for one request. The caller owns it and everything it points to until `done` was called.
- * Values are text; NULL is SQL NULL. Results are binary. */
+ * Values are text; NULL is SQL NULL. Results are binary; of a statement that answers one row its columns may be packed
+ * into one: row.h reads both. */
 struct db_call {
     const struct statement *statement;
     const char *const *values;

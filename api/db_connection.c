@@ -253,14 +253,18 @@ static int fail(char **reterr_text, const char *what, const char *why)
 static int check_schema(struct db_connection *connection, char **reterr_text)
 {
     const char *schema[] = {connection->db->first_schema};
-    PGresult *result =
-        PQexecParams(connection->pg, "SELECT 1 FROM pg_namespace WHERE nspname = $1", 1, NULL, schema, NULL, NULL, 0);
+    PGresult *result = PQexecParams(connection->pg,
+                                    "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') "
+                                    "FROM pg_namespace WHERE nspname = $1",
+                                    1, NULL, schema, NULL, NULL, 0);
     int r = 0;
 
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         r = fail(reterr_text, "database", PQerrorMessage(connection->pg));
     else if (PQntuples(result) == 0)
         r = fail(reterr_text, schema[0], "this schema is not in the database; run `whistled migrate` first");
+    else
+        connection->db->packs = PQgetvalue(result, 0, 0)[0] == 'f';
     PQclear(result);
     return r;
 }

@@ -89,6 +89,7 @@ struct db {
     uint64_t random;
     uint64_t now_ms;
     bool delivering;
+    bool packs;              /* one row's columns into one */
     unsigned rotation;       /* of a list of hosts */
     char *first_schema;      /* of the search_path: without it we are not ready */
     PGresult **descriptions; /* by statement.index */

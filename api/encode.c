@@ -10,21 +10,21 @@
 #include "encode_value.h"
 #include "names.h"
 #include "offers.h"
+#include "row.h"
 
 struct row {
     const struct binding *binding;
-    const PGresult *result;
-    int number;
+    const struct value *values; /* by column */
     const struct encoding *encoding;
     struct buffer *out;
 };
 
-bool encode_is_null(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node)
+bool encode_is_null(const struct binding *binding, const struct value *values, const struct encode_node *node)
 {
     if (node->kind == ENCODE_COLUMN)
-        return PQgetisnull(result, row, binding->bound[node->slot].column);
+        return values[binding->bound[node->slot].column].data == NULL;
     for (size_t i = 0; i < node->n_children; i++)
-        if (!encode_is_null(binding, result, row, &node->children[i]))
+        if (!encode_is_null(binding, values, &node->children[i]))
             return false;
     return true;
 }
@@ -39,16 +39,12 @@ static void add_name(struct buffer *out, const char *name, bool first)
 
 static int add_value(const struct row *row, const struct binding_slot *bound)
 {
-    struct value value = {
-        .type = bound->type,
-        .data = PQgetvalue(row->result, row->number, bound->column),
-        .size = (size_t)PQgetlength(row->result, row->number, bound->column),
-    };
+    const struct value *value = &row->values[bound->column];
 
     /* A statement that was prepared anew may answer other types than it did at start. */
-    if (PQftype(row->result, bound->column) != value.type)
+    if (value->type != bound->type)
         return -EINVAL;
-    return value_encode(&value, row->encoding->zone, row->out);
+    return value_encode(value, row->encoding->zone, row->out);
 }
 
 /* The letters of db/queries/system/names.sql; a party says its kind in the row. */
@@ -56,8 +52,10 @@ static char kind_of(const struct row *row, const struct encode_node *node, const
 {
     static const char kinds[] = {[NAMES_CATEGORY] = 'c', [NAMES_AREA] = 'a', [NAMES_ORGANISATION] = 'o'};
 
+    const char *party = node->names == NAMES_PARTY ? row->values[bound->beside].data : NULL;
+
     /* person, organisation, role */
-    return node->names == NAMES_PARTY ? PQgetvalue(row->result, row->number, bound->beside)[0] : kinds[node->names];
+    return party ? party[0] : kinds[node->names];
 }
 
 /* As mask_name in SQL: the first character, a star for each of the rest. */
@@ -83,16 +81,15 @@ struct known {
 static int find_known(const struct row *row, const struct encode_node *node, const struct binding_slot *bound,
                       struct known *ret_known)
 {
-    const char *key = PQgetvalue(row->result, row->number, bound->column);
-    size_t size = (size_t)PQgetlength(row->result, row->number, bound->column);
+    const struct value *key = &row->values[bound->column];
     char kind = kind_of(row, node, bound);
-    const char *name = row->encoding->street ? street_name(row->encoding->street, kind, key, size) : NULL;
+    const char *name = row->encoding->street ? street_name(row->encoding->street, kind, key->data, key->size) : NULL;
 
     if (!name && !row->encoding->keys_do)
         return -ENOKEY;
     *ret_known = (struct known){
-        .text = name ? name : key,
-        .size = name ? strlen(name) : size,
+        .text = name ? name : key->data,
+        .size = name ? strlen(name) : key->size,
         .masked = name && kind == 'p' && row->encoding->masked,
     };
     return 0;
@@ -115,10 +112,10 @@ static int add_known(const struct row *row, const struct encode_node *node, cons
     return 0;
 }
 
-int encode_name(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node,
+int encode_name(const struct binding *binding, const struct value *values, const struct encode_node *node,
                 const struct encoding *encoding, struct buffer *out)
 {
-    const struct row context = {.binding = binding, .result = result, .number = row, .encoding = encoding, .out = out};
+    const struct row context = {.binding = binding, .values = values, .encoding = encoding, .out = out};
     struct known known;
     int r = find_known(&context, node, &binding->bound[node->slot], &known);
 
@@ -131,13 +128,13 @@ int encode_name(const struct binding *binding, const PGresult *result, int row, 
 
 static int add_offers(const struct row *row, const struct encode_node *node, const struct binding_slot *bound)
 {
+    const struct value *value = &row->values[bound->column], *state = &row->values[bound->beside];
     uint64_t bits;
 
-    if (PQgetlength(row->result, row->number, bound->column) != (int)sizeof bits)
+    if (value->size != sizeof bits || state->data == NULL)
         return -EINVAL;
-    memcpy(&bits, PQgetvalue(row->result, row->number, bound->column), sizeof bits);
-    offers_write(row->encoding->offers, node->offers, PQgetvalue(row->result, row->number, bound->beside),
-                 (int64_t)be64toh(bits), row->out);
+    memcpy(&bits, value->data, sizeof bits);
+    offers_write(row->encoding->offers, node->offers, state->data, (int64_t)be64toh(bits), row->out);
     return 0;
 }
 
@@ -162,7 +159,7 @@ static int add_node(const struct row *row, const struct encode_node *node, bool 
 {
     /* A required object says by its own members what may be missing. */
     bool may_miss = node->nullable || !node->required || node->kind == ENCODE_COLUMN;
-    bool null = may_miss && encode_is_null(row->binding, row->result, row->number, node);
+    bool null = may_miss && encode_is_null(row->binding, row->values, node);
 
     if (null && !node->nullable)
         return node->required ? -EINVAL : 0;
@@ -195,10 +192,11 @@ int encode_row(const struct binding *binding, const PGresult *result, int row, c
                struct buffer *out)
 {
     const struct encoder *encoder = binding->operation->encoder;
-    const struct row context = {.binding = binding, .result = result, .number = row, .encoding = encoding, .out = out};
+    struct value values[ROW_COLUMNS];
+    const struct row context = {.binding = binding, .values = values, .encoding = encoding, .out = out};
     int r;
 
-    if (encoder == NULL || PQnfields(result) != binding->n_columns)
+    if (encoder == NULL || row_read(result, row, binding->n_columns, values) < 0)
         return -EINVAL;
     r = add_object(&context, encoder->nodes, encoder->n_nodes);
     return r == 0 && out->failed ? -ENOMEM : r;

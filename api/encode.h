@@ -72,6 +72,7 @@ size_t zone_format(struct zone *zone, int64_t unix_us, char *ret_text);
 
 struct street;
 struct offers;
+struct value;
 
 /* What beside the row makes a reply. */
 struct encoding {
@@ -87,11 +88,11 @@ struct encoding {
 int encode_row(const struct binding *binding, const PGresult *result, int row, const struct encoding *encoding,
                struct buffer *out);
 
-/* Whether a column is NULL, or all that an object is made of. */
-bool encode_is_null(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node);
+/* Whether a column is NULL, or all that an object is made of; values: of row_read. */
+bool encode_is_null(const struct binding *binding, const struct value *values, const struct encode_node *node);
 
 /* encode_row for one column that is BIND_NAME, as plain text. Returns 0 or -ENOKEY. */
-int encode_name(const struct binding *binding, const PGresult *result, int row, const struct encode_node *node,
+int encode_name(const struct binding *binding, const struct value *values, const struct encode_node *node,
                 const struct encoding *encoding, struct buffer *out);
 
 #endif

@@ -7,12 +7,11 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "encode_value.h"
+#include "row.h"
 
 struct row {
     const struct binding *binding;
-    const PGresult *result;
-    int number;
+    const struct value *values; /* by column */
     const struct encoding *encoding;
     struct buffer *out;
 };
@@ -187,19 +186,15 @@ static int add_scalar(const struct row *row, const struct value *value)
 static int add_column(const struct row *row, const struct encode_node *node)
 {
     const struct binding_slot *bound = &row->binding->bound[node->slot];
-    struct value value = {
-        .type = bound->type,
-        .data = PQgetvalue(row->result, row->number, bound->column),
-        .size = (size_t)PQgetlength(row->result, row->number, bound->column),
-    };
+    const struct value *value = &row->values[bound->column];
 
-    if (bound->how != BIND_VALUE || PQftype(row->result, bound->column) != value.type)
+    if (bound->how != BIND_VALUE || value->type != bound->type)
         return -EINVAL;
-    if (value.type == PG_TEXT || value.type == PG_VARCHAR || value.type == PG_BPCHAR || value.type == PG_NAME) {
-        buffer_add_xml_text(row->out, value.data, value.size);
+    if (value->type == PG_TEXT || value->type == PG_VARCHAR || value->type == PG_BPCHAR || value->type == PG_NAME) {
+        buffer_add_xml_text(row->out, value->data, value->size);
         return 0;
     }
-    return node->element ? add_structure(row, node, &value) : add_scalar(row, &value);
+    return node->element ? add_structure(row, node, value) : add_scalar(row, value);
 }
 
 static int add_nodes(const struct row *row, const struct encode_node *nodes, size_t n);
@@ -207,7 +202,7 @@ static int add_nodes(const struct row *row, const struct encode_node *nodes, siz
 static int add_node(const struct row *row, const struct encode_node *node)
 {
     bool may_miss = node->nullable || !node->required || node->kind == ENCODE_COLUMN;
-    bool null = may_miss && encode_is_null(row->binding, row->result, row->number, node);
+    bool null = may_miss && encode_is_null(row->binding, row->values, node);
     int r;
 
     if (null && !node->nullable)
@@ -235,10 +230,11 @@ int encode_xml_row(const struct binding *binding, const PGresult *result, int nu
                    const char *name, struct buffer *out)
 {
     const struct encoder *encoder = binding->operation->encoder;
-    const struct row row = {.binding = binding, .result = result, .number = number, .encoding = encoding, .out = out};
+    struct value values[ROW_COLUMNS];
+    const struct row row = {.binding = binding, .values = values, .encoding = encoding, .out = out};
     int r;
 
-    if (!encoder || PQnfields(result) != binding->n_columns)
+    if (!encoder || row_read(result, number, binding->n_columns, values) < 0)
         return -EINVAL;
     xml_open(out, name);
     r = add_nodes(&row, encoder->nodes, encoder->n_nodes);

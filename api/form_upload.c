@@ -268,19 +268,13 @@ static void remove_pictures(const struct form_upload *upload)
             store_remove(&upload->pictures[i]->file);
 }
 
-static bool is_replay(const PGresult *result)
-{
-    int column = PQfnumber(result, "_replayed");
-
-    return column >= 0 && PQntuples(result) && !PQgetisnull(result, 0, column) && PQgetvalue(result, 0, column)[0];
-}
-
 /* As with single pictures: a refusal and a replay leave none; where nobody knows whether the rows were written the
  * files stay, for a row without a file would be worse. */
 static void stored(struct db_call *call)
 {
     struct request *request = call->context;
-    bool nobodys = call->outcome != DB_OK || answer_code(call->result) || is_replay(call->result);
+    bool nobodys =
+        call->outcome != DB_OK || answer_refuses(request, call->result) || answer_replays(request, call->result);
 
     if (nobodys && !call->uncertain)
         remove_pictures(request->state);

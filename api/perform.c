@@ -74,7 +74,7 @@ void perform_done(struct db_call *call)
         return;
     }
     /* What was committed has left news: the drainer need not wait for its next round. */
-    if (request->operation->write && !answer_code(call->result))
+    if (request->operation->write && !answer_refuses(request, call->result))
         jobs_hint(request->worker->service->jobs);
     fill_or_name(request, call->result, done_named);
 }

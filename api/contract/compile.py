@@ -27,6 +27,9 @@ def _finish_statements(
     statements: dict[str, Statement], operations: list[Operation], faults: Faults
 ) -> list[Statement]:
     used = {operation.statement.name for operation in operations if operation.statement}
+    # Lists, and what C code looks at by the names of its columns.
+    unpacked = {operation.statement.name for operation in operations
+                if operation.statement and (operation.handler or operation.encoder and operation.encoder.shape != "object")}
     kept = []
     for name in sorted(statements, key=str.encode):
         statement = statements[name]
@@ -35,7 +38,7 @@ def _finish_statements(
         elif name not in used:
             faults.add(statement.path, "is used by no operation; what C calls is listed in db/queries/internal.txt.")
             continue
-        statement.index = len(kept)
+        statement.index, statement.one_row = len(kept), name in used - unpacked
         kept.append(statement)
     return kept
 

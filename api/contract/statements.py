@@ -51,6 +51,7 @@ class Statement:
     parameters: list[str]
     declared: dict[str, str]  # of the first line: name → type
     internal: bool = False
+    one_row: bool = False
     types: list[str] = field(default_factory=list)
     index: int = -1
 

@@ -142,7 +142,7 @@ class Tables:
             self.before.append(f"static const struct argument arguments_{label}[] = {{{rows}}};")
             parts.append(f".arguments = arguments_{label}")
             parts.append(f".argument_types = types_{statement.index}, .argument_names = names_{statement.index}")
-        parts.append(f".index = {statement.index}")
+        parts.append(f".index = {statement.index}, .one_row = {c_bool(statement.one_row)}")
         return f"{{{', '.join(parts)}}}"
 
     def _statement_texts(self, statement: Statement) -> None:

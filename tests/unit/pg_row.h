@@ -28,6 +28,38 @@ static inline PGresult *pg_row(const struct cell *cells, int n, int rows)
     return result;
 }
 
+/* A row of one column of type record. */
+static inline PGresult *pg_packed_bytes(const char *bytes, size_t size)
+{
+    const struct cell record = {.name = "row", .type = 2249, .data = bytes, .size = (int)size};
+
+    return pg_row(&record, 1, 1);
+}
+
+/* The same row as record_send writes it. */
+static inline PGresult *pg_packed(const struct cell *cells, int n)
+{
+    char bytes[1024];
+    size_t size = 0;
+
+#define PG_PACK(number)                                                                                                \
+    do {                                                                                                               \
+        uint32_t big = htobe32((uint32_t)(number));                                                                    \
+        memcpy(bytes + size, &big, sizeof big);                                                                        \
+        size += sizeof big;                                                                                            \
+    } while (0)
+    PG_PACK(n);
+    for (int i = 0; i < n; i++) {
+        PG_PACK(cells[i].type);
+        PG_PACK(cells[i].data != NULL ? cells[i].size : -1);
+        memcpy(bytes + size, cells[i].data != NULL ? cells[i].data : "",
+               cells[i].data != NULL ? (size_t)cells[i].size : 0);
+        size += cells[i].data != NULL ? (size_t)cells[i].size : 0;
+    }
+#undef PG_PACK
+    return pg_packed_bytes(bytes, size);
+}
+
 #define CELL(column, oid, bytes)                                                                                       \
     {                                                                                                                  \
         .name = (column), .type = (oid), .data = (bytes), .size = (int)sizeof(bytes) - 1                               \

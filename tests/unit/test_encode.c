@@ -84,8 +84,8 @@ static char *encode_with(const struct encode_node *nodes, const struct cell *cel
 {
     const struct encoder encoder = {.nodes = nodes, .n_nodes = 4, .n_slots = 5};
     const struct operation operation = {.id = "things.read", .encoder = &encoder};
-    PGresult *result = pg_row(cells, N_CELLS, 1);
-    struct buffer out = {0};
+    PGresult *result = pg_row(cells, N_CELLS, 1), *packed = pg_packed(cells, N_CELLS);
+    struct buffer out = {0}, unpacked = {0};
     struct binding *binding = NULL;
     char *text;
 
@@ -93,9 +93,14 @@ static char *encode_with(const struct encode_node *nodes, const struct cell *cel
     assert_int_equal(binding->version, VERSION);
     assert_int_equal(binding->code, -1);
     *ret_r = encode_row(binding, result, 0, &nothing, &out);
+    assert_int_equal(encode_row(binding, packed, 0, &nothing, &unpacked), *ret_r);
+    assert_int_equal(unpacked.size, out.size);
+    assert_memory_equal(unpacked.data, out.data, out.size);
+    buffer_free(&unpacked);
     buffer_add(&out, "", 1);
     binding_free(binding);
     PQclear(result);
+    PQclear(packed);
     return out.data;
 }
 

@@ -62,11 +62,10 @@ class Script:
 
     def call(self, name: str, statement: str, operation: str, subject: str, roles: dict, given: dict, keep: str = "") -> "Script":
         """One call of a statement of the contract; what is not given is NULL. `keep`: the prefix of the variables of its row."""
-        known = caller(operation, subject, roles) | given
-        sql, words, types = statements()[statement]
+        known, called = caller(operation, subject, roles) | given, statements()[statement]
 
         def bound(match: re.Match) -> str:
-            word, kind = words[int(match[1]) - 1], types[int(match[1]) - 1]
+            word, kind = called.parameters[int(match[1]) - 1], called.types[int(match[1]) - 1]
             value = known.get(word)
             if value is None:
                 # A parameter as for the service, so that the plan does not know that there is none.
@@ -78,14 +77,21 @@ class Script:
             return f":{name}_{word}::{kind}"
 
         if self.json:
-            sql = f"SELECT {'q.id, ' if keep else ''}row_to_json(q) AS document FROM (\n{sql}\n) AS q"
+            sql = f"SELECT {'q.id, ' if keep else ''}row_to_json(q) AS document FROM (\n{called.sql}\n) AS q"
+        else:
+            sql = called.sql if keep else prepared(called)
         self.text += re.sub(r"\$(\d+)", bound, sql) + (f" \\gset {keep}\n" if keep else ";\n")
         return self
 
 
+def prepared(statement) -> str:
+    """What the service prepares: a single row comes packed into one column."""
+    return f"SELECT ROW(answer.*) FROM (\n{statement.sql}\n) AS answer" if statement.one_row else statement.sql
+
+
 @functools.cache
-def statements() -> dict[str, tuple[str, list[str], list[str]]]:
-    """As the contract's compiler makes them: text with $n, the names of the parameters, and their types."""
+def statements() -> dict:
+    """As the contract's compiler makes them: text with $n, the names of the parameters, their types."""
     sys.path.insert(0, str(ROOT / "api" / "contract"))
     from compile import load
     from document import Faults
@@ -94,7 +100,7 @@ def statements() -> dict[str, tuple[str, list[str], list[str]]]:
     contract, _, _ = load(ROOT, "bench", faults)
     if faults.sentences:
         raise RuntimeError("\n".join(faults.sentences))
-    return {statement.name: (statement.sql, statement.parameters, statement.types) for statement in contract.statements}
+    return {statement.name: statement for statement in contract.statements}
 
 
 def created(script: Script, roles: dict, category: str, name: str = "create", keep: str = "") -> Script:

@@ -12,7 +12,7 @@ from pathlib import Path
 from support.callgrind import CountedService, costs, count_backend, total
 
 from .cluster import Cluster
-from .limit import caller, contract_roles, department_steps, quoted, statements
+from .limit import caller, contract_roles, department_steps, prepared, quoted, statements
 from .scenarios import DESCRIPTION, INTAKE_CATEGORIES, LISTED, Operation, points
 from .stories import TENANT
 from .street import POOL_VERSION
@@ -37,10 +37,9 @@ OUTPUT = "debugtup"
 
 def executed(statement: str, operation: str, subject: str, given: dict) -> str:
     """One call of the prepared statement `s`."""
-    _, words, types = statements()[statement]
-    known = caller(operation, subject, contract_roles()) | given
-    values = (quoted(known[word]) if known.get(word) is not None else "NULL" for word in words)
-    return f"EXECUTE s({', '.join(f'{value}::{kind}' for value, kind in zip(values, types))})"
+    called, known = statements()[statement], caller(operation, subject, contract_roles()) | given
+    values = (quoted(known[word]) if known.get(word) is not None else "NULL" for word in called.parameters)
+    return f"EXECUTE s({', '.join(f'{value}::{kind}' for value, kind in zip(values, called.types))})"
 
 
 def intake_calls(connection) -> list[str]:
@@ -98,9 +97,9 @@ def summed(counts: dict[tuple[str, str], float], part: int) -> dict[str, float]:
 
 def count_statement(cluster: Cluster, schema: str, statement: str, calls: list[str]) -> dict:
     """Two runs from the same data, one with more calls; both roll back."""
-    sql, _, types = statements()[statement]
+    called = statements()[statement]
     begin = ["SET TimeZone = 'Asia/Shanghai'", "SET plan_cache_mode = force_generic_plan", f"SET search_path = {schema}, whistled, public",
-             "SET ROLE whistled", f"PREPARE s({', '.join(types)}) AS {sql}", "BEGIN"]
+             "SET ROLE whistled", f"PREPARE s({', '.join(called.types)}) AS {prepared(called)}", "BEGIN"]
     dumps = cluster.postgres.folder / "few.out", cluster.postgres.folder / "many.out"
     for dump, n in zip(dumps, (WARM, WARM + COUNTED)):
         count_backend(cluster.postgres, DATABASE, [*begin, *calls[:n], "ROLLBACK"], dump)

@@ -15,7 +15,7 @@ import requests
 from support import tokens
 
 from .cluster import Cluster
-from .scenarios import DESCRIPTION, LISTED, POOL_CATEGORY, readers, resident_token
+from .scenarios import DESCRIPTION, INTAKE_CATEGORIES, LISTED, POOL_CATEGORY, readers, resident_token
 from .stories import TENANT, token_of
 from .targets import Peer
 
@@ -269,12 +269,18 @@ class Comparison:
                         raise Differs(f"{self.name}: {what}, {part}:\n  " + "\n  ".join(found[:12]) + f"\n  {str(theirs)[:1200]}")
 
     def duplicates(self) -> None:
-        """Two reports of one thing: the second is told of the first, and of what was there before."""
-        lon, lat = self.connection.execute("SELECT ST_X(point), ST_Y(point) FROM cases WHERE policy_version = 2 LIMIT 1").fetchone()
-        body = {"description": "x", "kind": "problem", "category": POOL_CATEGORY, "location": {"lon": lon, "lat": lat}}
+        """Two reports of one thing, where few others are, for of many nobody is told all: the second is told of the first, and of what
+        was there before."""
+        lon, lat, category = self.connection.execute("""
+            SELECT ST_X(c.point), ST_Y(c.point), c.category FROM cases c CROSS JOIN LATERAL (
+                SELECT count(*) AS n FROM cases x WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL
+                    AND x.received_at > now() - interval '25 days' AND metres(x.point, c.point) < 40) AS near
+            WHERE c.tenant = %s AND c.category = ANY (%s) AND c.ended IS NULL AND near.n BETWEEN 1 AND 5 LIMIT 1""",
+            (TENANT, list(INTAKE_CATEGORIES))).fetchone()
+        body = {"description": "x", "kind": "problem", "category": category, "location": {"lon": lon, "lat": lat}}
         first, second = (side.call("POST", "/v1/cases", token_of("dispatcher-1"), body).json() for side in (self.ours, self.theirs))
-        wanted = [first["id"], *first["duplicates"]["ids"]][:20]
-        if second["duplicates"] != {"count": len(wanted), "ids": wanted}:
+        wanted = [first["id"], *first["duplicates"]["ids"]]
+        if len(wanted) < 2 or second["duplicates"] != {"count": len(wanted), "ids": wanted}:
             raise Differs(f"{self.name}: duplicates: {second['duplicates']} instead of {wanted}")
 
     def all(self) -> None:

@@ -41,6 +41,16 @@ BEGIN
     w := case_to(w, 'object', 'received', w.body ->> 'reason');
 END $$;
 
+-- The case shows its first reporter who has not withdrawn.
+CREATE FUNCTION reporter_shown(INOUT w work, p_reporter case_reporters) LANGUAGE plpgsql AS $$
+BEGIN
+    w.c.reporter_name := p_reporter.name;
+    w.c.reporter_phone := p_reporter.phone;
+    w.c.reporter_anonymous := p_reporter.anonymous;
+    w.c.reporter_private := p_reporter.private;
+    w.c.reporter_contactable := p_reporter.contactable;
+END $$;
+
 -- One of several reporters takes themselves off; with the last the case goes.
 CREATE FUNCTION do_withdraw(INOUT w work) LANGUAGE plpgsql AS $$
 DECLARE
@@ -64,11 +74,7 @@ BEGIN
     IF v_out.person_id IS NOT NULL THEN
         w.c.withdrawn := (w.c).withdrawn || v_out.person_id;
     END IF;
-    w.c.reporter_name := v_next.name;
-    w.c.reporter_phone := v_next.phone;
-    w.c.reporter_anonymous := v_next.anonymous;
-    w.c.reporter_private := v_next.private;
-    w.c.reporter_contactable := v_next.contactable;
+    w := reporter_shown(w, v_next);
     w := case_to(w, 'withdraw', '=', w.body ->> 'reason', jsonb_build_object('reporter', v_out.n));
 END $$;
 

@@ -14,11 +14,35 @@ BEGIN
         AND (v_target.state = 'suspended' OR (SELECT s.working FROM case_states s WHERE s.state = v_target.state));
 END $$;
 
+-- Who had taken themselves off the target and has reported again is back in their place, with what they say now.
+CREATE FUNCTION reporters_back(INOUT v work, p_from cases) LANGUAGE plpgsql AS $$
+DECLARE
+    v_first case_reporters;
+    v_back uuid[] := ARRAY(SELECT unnest((v.c).withdrawn) INTERSECT (SELECT unnest(p_from.reporters)
+        EXCEPT SELECT unnest(p_from.withdrawn)));
+BEGIN
+    IF v_back = '{}' THEN
+        RETURN;
+    END IF;
+    UPDATE case_reporters r SET withdrawn_at = NULL, name = f.name, phone = f.phone, anonymous = f.anonymous,
+        private = f.private, contactable = f.contactable
+    FROM case_reporters f
+    WHERE r.tenant = p_from.tenant AND r.case_id = (v.c).id AND r.person_id = ANY (v_back) AND r.withdrawn_at IS NOT NULL
+        AND f.tenant = p_from.tenant AND f.case_id = p_from.id AND f.person_id = r.person_id AND f.withdrawn_at IS NULL;
+    v.c.withdrawn := ARRAY(SELECT unnest((v.c).withdrawn) EXCEPT SELECT unnest(v_back));
+    SELECT * INTO v_first FROM case_reporters r
+    WHERE r.tenant = p_from.tenant AND r.case_id = (v.c).id AND r.withdrawn_at IS NULL ORDER BY r.n LIMIT 1;
+    IF v_first.person_id = ANY (v_back) THEN
+        v := reporter_shown(v, v_first);
+    END IF;
+END $$;
+
 CREATE FUNCTION reporters_moved(INOUT v work, p_from cases) LANGUAGE plpgsql AS $$
 DECLARE
     v_last integer := (SELECT coalesce(max(r.n), 0) FROM case_reporters r
         WHERE r.tenant = p_from.tenant AND r.case_id = (v.c).id);
 BEGIN
+    v := reporters_back(v, p_from);
     INSERT INTO case_reporters (tenant, case_id, n, person_id, name, phone, anonymous, private, contactable, from_case, at)
     SELECT r.tenant, (v.c).id, v_last + row_number() OVER (ORDER BY r.n), r.person_id, r.name, r.phone, r.anonymous,
         r.private, r.contactable, coalesce(r.from_case, r.case_id), r.at

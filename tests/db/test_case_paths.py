@@ -45,6 +45,22 @@ def test_merge_then_each_reporter_takes_themselves_off(m):
     assert done(m.case("citizen2", "withdraw", second, reason="r"))["state"] == "voided"
 
 
+def test_who_withdrew_and_reported_again_is_a_reporter_again(m):
+    """The later report is merged into the case that its reporter had left; what each of them is shown is their own."""
+    target, other = done(m.create("citizen", reporter={"name": "王小明", "phone": "13800000001"})), done(m.create("citizen2"))
+    done(m.case("dispatcher", "accept", target))
+    done(m.case("dispatcher", "merge", other, into=str(target["id"]), reason="r"))
+    assert done(m.case("citizen", "withdraw", target, reason="r"))["state"] == "accepted"
+    assert [str(person) for person in m.stored(target)["withdrawn"]] == [m.person("citizen")]
+    again = done(m.create("citizen", reporter={"name": "王小明", "phone": "13800000009"}))
+    merged = done(m.case("dispatcher", "merge", again, into=str(target["id"]), reason="r"))
+    assert merged["state"] == "merged" and m.audit() == []
+    stored = m.stored(target)
+    assert (stored["withdrawn"], stored["reporter_phone"], len(stored["reporters"])) == ([], "13800000009", 2)
+    assert done(m.case("citizen2", "withdraw", target, reason="r"))["state"] == "accepted"
+    assert done(m.case("citizen", "withdraw", target, reason="r"))["state"] == "voided"
+
+
 def test_verification_and_another_handler(m):
     case = done(m.create())
     done(m.case("dispatcher", "accept", case))

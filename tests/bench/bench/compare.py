@@ -15,7 +15,7 @@ import requests
 from support import tokens
 
 from .cluster import Cluster
-from .scenarios import DESCRIPTION, INTAKE_CATEGORIES, LISTED, POOL_CATEGORY, readers, resident_token
+from .scenarios import DESCRIPTION, LISTED, POOL_CATEGORY, readers, resident_token
 from .stories import TENANT, token_of
 from .targets import Peer
 
@@ -254,12 +254,16 @@ class Comparison:
                            {"reached": True, "contacted": True, "solved": "yes", "satisfied": 5}, If_Match=etag)
         return done
 
-    def writes(self) -> None:
-        """At one place, one after the other: the first case has ended when the second comes, so that it is no duplicate."""
+    def quiet_place(self, north: bool) -> tuple[float, float]:
+        """In the corner of a grid, where nobody has reported anything."""
         lon, lat = self.connection.execute(
             "SELECT ST_X(ST_Centroid(geometry)), ST_Y(ST_Centroid(geometry)) FROM areas WHERE code = 'XF-01'").fetchone()
+        return round(lon + 0.0034, 6), round(lat + (0.0036 if north else -0.0036), 6)
+
+    def writes(self) -> None:
+        """At one place, one after the other: the first case has ended when the second comes, so that it is no duplicate."""
         for staff in (False, True):
-            point = (round(lon + 0.0034, 6), round(lat + (0.0036, -0.0036)[staff], 6))
+            point = self.quiet_place(north=not staff)
             told = [self.story(side, f"compare-{self.name}-{n}-{staff}-{time.time()}", point, staff) for n, side in enumerate((self.ours, self.theirs))]
             if len(told[0]) < 20:
                 raise Differs(f"whistled itself refused: {told[0]}")
@@ -269,19 +273,13 @@ class Comparison:
                         raise Differs(f"{self.name}: {what}, {part}:\n  " + "\n  ".join(found[:12]) + f"\n  {str(theirs)[:1200]}")
 
     def duplicates(self) -> None:
-        """Two reports of one thing, where few others are, for of many nobody is told all: the second is told of the first, and of what
-        was there before."""
-        lon, lat, category = self.connection.execute("""
-            SELECT ST_X(c.point), ST_Y(c.point), c.category FROM cases c CROSS JOIN LATERAL (
-                SELECT count(*) AS n FROM cases x WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL
-                    AND x.received_at > now() - interval '25 days' AND metres(x.point, c.point) < 40) AS near
-            WHERE c.tenant = %s AND c.category = ANY (%s) AND c.ended IS NULL AND near.n BETWEEN 1 AND 5 LIMIT 1""",
-            (TENANT, list(INTAKE_CATEGORIES))).fetchone()
-        body = {"description": "x", "kind": "problem", "category": category, "location": {"lon": lon, "lat": lat}}
-        first, second = (side.call("POST", "/v1/cases", token_of("dispatcher-1"), body).json() for side in (self.ours, self.theirs))
-        wanted = [first["id"], *first["duplicates"]["ids"]]
-        if len(wanted) < 2 or second["duplicates"] != {"count": len(wanted), "ids": wanted}:
-            raise Differs(f"{self.name}: duplicates: {second['duplicates']} instead of {wanted}")
+        """Reports of one thing: each is told of those before. Where there are many that would be any twenty of them."""
+        lon, lat = self.quiet_place(north=True)
+        body = {"description": "x", "kind": "problem", "category": POOL_CATEGORY, "location": {"lon": lon, "lat": lat}}
+        made = [side.call("POST", "/v1/cases", token_of("dispatcher-1"), body).json() for side in (self.ours, self.ours, self.theirs)]
+        wanted = {"count": 2, "ids": [made[1]["id"], made[0]["id"]]}
+        if made[2]["duplicates"] != wanted:
+            raise Differs(f"{self.name}: duplicates: {made[2]['duplicates']} instead of {wanted}")
 
     def all(self) -> None:
         self.reads()

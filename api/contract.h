@@ -111,12 +111,14 @@ struct argument {
 struct statement {
     const char *name; /* cases.act; also the prepared statement's name */
     const char *sql;  /* with $n */
+    /* The same, with the columns of its one row as one. NULL: some operation that uses it wants more rows, or looks at
+     * them by the names of their columns. */
+    const char *packed;
     const struct argument *arguments;
     size_t n_arguments;
     const uint32_t *argument_types; /* PostgreSQL OIDs, 0: let the server decide */
     const char *const *argument_names;
     unsigned index; /* place in contract.statements */
-    bool one_row;   /* no operation that uses it wants more, and none looks at it by the names of its columns */
 };
 
 /* What a value is called in XML: an object's members by their own names, the items of a list each by one name. */

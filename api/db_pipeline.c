@@ -1,7 +1,6 @@
 /* db_pipeline.c — sends segments into a connection's pipeline and reads their results, in order. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -80,17 +79,10 @@ static int send_prepare(struct db_connection *connection, struct db_segment *seg
 static int send_statement(struct db_connection *connection, struct db_segment *segment,
                           const struct statement *statement)
 {
-    size_t n_types = statement->argument_types != NULL ? statement->n_arguments : 0;
-    char *packed = NULL;
-    int r;
+    bool packs = connection->db->packs && statement->packed != NULL;
 
-    if (statement->one_row && connection->db->packs &&
-        asprintf(&packed, "SELECT ROW(answer.*) FROM (%s) AS answer", statement->sql) < 0)
-        return -ENOMEM;
-    r = send_prepare(connection, segment, statement->name, packed != NULL ? packed : statement->sql, n_types,
-                     statement->argument_types);
-    free(packed);
-    return r;
+    return send_prepare(connection, segment, statement->name, packs ? statement->packed : statement->sql,
+                        statement->argument_types != NULL ? statement->n_arguments : 0, statement->argument_types);
 }
 
 /* Before any of it is sent: whatever fails then, the segment knows whose it was. */

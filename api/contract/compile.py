@@ -38,7 +38,9 @@ def _finish_statements(
         elif name not in used:
             faults.add(statement.path, "is used by no operation; what C calls is listed in db/queries/internal.txt.")
             continue
-        statement.index, statement.one_row = len(kept), name in used - unpacked
+        statement.index = len(kept)
+        if name in used - unpacked:
+            statement.packed = f"SELECT ROW(answer.*) FROM ({statement.sql}) AS answer"
         kept.append(statement)
     return kept
 

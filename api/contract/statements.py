@@ -51,7 +51,7 @@ class Statement:
     parameters: list[str]
     declared: dict[str, str]  # of the first line: name → type
     internal: bool = False
-    one_row: bool = False
+    packed: str | None = None  # the same with its one row in one column
     types: list[str] = field(default_factory=list)
     index: int = -1
 

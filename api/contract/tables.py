@@ -142,11 +142,13 @@ class Tables:
             self.before.append(f"static const struct argument arguments_{label}[] = {{{rows}}};")
             parts.append(f".arguments = arguments_{label}")
             parts.append(f".argument_types = types_{statement.index}, .argument_names = names_{statement.index}")
-        parts.append(f".index = {statement.index}, .one_row = {c_bool(statement.one_row)}")
+        parts.append(f".index = {statement.index}, .packed = {f'packed_{statement.index}' if statement.packed else 'NULL'}")
         return f"{{{', '.join(parts)}}}"
 
     def _statement_texts(self, statement: Statement) -> None:
         self.before.append(f"static const char sql_{statement.index}[] =\n{c_lines(statement.sql)};")
+        if statement.packed:
+            self.before.append(f"static const char packed_{statement.index}[] =\n{c_lines(statement.packed)};")
         if statement.parameters:
             types = ", ".join(str(TYPES[kind]) for kind in statement.types)
             names = ", ".join(map(c_string, statement.parameters))

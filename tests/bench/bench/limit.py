@@ -85,8 +85,8 @@ class Script:
 
 
 def prepared(statement) -> str:
-    """What the service prepares: a single row comes packed into one column."""
-    return f"SELECT ROW(answer.*) FROM (\n{statement.sql}\n) AS answer" if statement.one_row else statement.sql
+    """As the service does it on one node."""
+    return statement.packed or statement.sql
 
 
 @functools.cache

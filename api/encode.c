@@ -51,11 +51,12 @@ static int add_value(const struct row *row, const struct binding_slot *bound)
 static char kind_of(const struct row *row, const struct encode_node *node, const struct binding_slot *bound)
 {
     static const char kinds[] = {[NAMES_CATEGORY] = 'c', [NAMES_AREA] = 'a', [NAMES_ORGANISATION] = 'o'};
+    const char *party;
 
-    const char *party = node->names == NAMES_PARTY ? row->values[bound->beside].data : NULL;
-
-    /* person, organisation, role */
-    return party ? party[0] : kinds[node->names];
+    if (node->names != NAMES_PARTY)
+        return kinds[node->names];
+    party = row->values[bound->beside].data; /* person, organisation, role */
+    return party ? party[0] : '\0';
 }
 
 /* As mask_name in SQL: the first character, a star for each of the rest. */
@@ -131,10 +132,10 @@ static int add_offers(const struct row *row, const struct encode_node *node, con
     const struct value *value = &row->values[bound->column], *state = &row->values[bound->beside];
     uint64_t bits;
 
-    if (value->size != sizeof bits || state->data == NULL)
+    if (value->size != sizeof bits)
         return -EINVAL;
     memcpy(&bits, value->data, sizeof bits);
-    offers_write(row->encoding->offers, node->offers, state->data, (int64_t)be64toh(bits), row->out);
+    offers_write(row->encoding->offers, node->offers, state->data ? state->data : "", (int64_t)be64toh(bits), row->out);
     return 0;
 }
 

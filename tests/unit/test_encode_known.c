@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #include "encode.h"
-#include "encode_value.h"
 #include "names.h"
 #include "offers.h"
 #include "pg_row.h"
+#include "row.h"
 
 static const struct schema string = {.types = JSON_KIND_STRING};
 static const struct schema strings = {.types = JSON_KIND_ARRAY, .items = &string};
@@ -176,6 +176,30 @@ static void a_key_without_a_name(void **state)
           "\"state\":\"new\",\"allowed_actions\":[\"accept\"]}");
 }
 
+/* A table shows what is there: a party may have its id and no kind. */
+static void a_party_without_a_kind_has_no_name(void **state)
+{
+    struct names *names = known();
+    struct encoding encoding = {.street = names_of(names, "one")};
+    struct binding *binding = NULL;
+    struct value values[N_CELLS];
+    struct cell cells[N_CELLS];
+    struct buffer out = {0};
+    char *text = NULL;
+    PGresult *result;
+
+    (void)state;
+    with(cells, KIND, NULL);
+    result = pg_row(cells, N_CELLS, 1);
+    assert_int_equal(binding_new(&operation, result, &binding, &text), 0);
+    assert_int_equal(row_read(result, 0, N_CELLS, values), 0);
+    assert_int_equal(encode_name(binding, values, &party[2], &encoding, &out), -ENOKEY);
+    assert_int_equal(out.size, 0);
+    binding_free(binding);
+    PQclear(result);
+    names_free(names);
+}
+
 /* A statement may say them itself; then nothing is looked up. */
 static void a_statement_with_names_of_its_own(void **state)
 {
@@ -236,6 +260,7 @@ int main(void)
         cmocka_unit_test(names_stand_beside_their_keys),
         cmocka_unit_test(people_are_masked_and_nobody_else),
         cmocka_unit_test(a_key_without_a_name),
+        cmocka_unit_test(a_party_without_a_kind_has_no_name),
         cmocka_unit_test(a_statement_with_names_of_its_own),
         cmocka_unit_test(a_name_needs_its_key_and_bits_their_state),
     };

@@ -182,7 +182,7 @@ static enum answered fill_object(struct request *request, const struct binding *
 
     reply->status = request->operation->status;
     reply->content_type = content_type_of(request);
-    reply->replayed = flag_at(result, 0, binding->replayed, false);
+    reply->replayed = answer_replays(request, result);
     reply->location = location ? arena_strdup(request->arena, location) : NULL;
     if (!request->operation->encoder)
         return ANSWER_FULL;
@@ -325,7 +325,7 @@ static enum answered answer_list(struct request *request, const struct binding *
     struct page page;
     int r;
 
-    if (PQntuples(result) && text_at(result, 0, binding->code)) {
+    if (answer_refuses(request, result)) {
         refuse(request, binding, result);
         return ANSWER_FULL;
     }
@@ -396,13 +396,13 @@ static enum answered answer_array(struct request *request, const struct binding 
     struct reply *reply = &request->reply;
     int r;
 
-    if (PQntuples(result) && text_at(result, 0, binding->code)) {
+    if (answer_refuses(request, result)) {
         refuse(request, binding, result);
         return ANSWER_FULL;
     }
     reply->status = request->operation->status;
     reply->content_type = content_type_of(request);
-    reply->replayed = flag_at(result, 0, binding->replayed, false);
+    reply->replayed = answer_replays(request, result);
     r = encode_all(request, binding, result, encode_array, /* context= */ NULL);
     if (r == -ENOKEY)
         return ANSWER_WANTS_NAMES;

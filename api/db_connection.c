@@ -250,6 +250,7 @@ static int fail(char **reterr_text, const char *what, const char *why)
     return -EIO;
 }
 
+/* Our schema is there; and on one node rows may come packed. */
 static int check_schema(struct db_connection *connection, char **reterr_text)
 {
     const char *schema[] = {connection->db->first_schema};

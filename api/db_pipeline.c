@@ -74,7 +74,7 @@ static int send_prepare(struct db_connection *connection, struct db_segment *seg
 }
 
 /* libpq has the columns described with every answer. Of one row with eighty columns that is more than the row, and
- * taking it in is most of what the answer costs here; so they come as one column (row.h). Citus cannot send rows
+ * taking it in was two fifths of what a read costs here; so they come as one column (row.h). Citus cannot send rows
  * without a named type from one node to another: there they come as they are. */
 static int send_statement(struct db_connection *connection, struct db_segment *segment,
                           const struct statement *statement)

@@ -15,11 +15,10 @@ BEGIN
 END $$;
 
 -- Who had taken themselves off the target and has reported again is back in their place, with what they say now.
-CREATE FUNCTION reporters_back(INOUT v work, p_from cases) LANGUAGE plpgsql AS $$
+CREATE FUNCTION reporters_back(INOUT v work, p_from cases, p_coming uuid[]) LANGUAGE plpgsql AS $$
 DECLARE
     v_first case_reporters;
-    v_back uuid[] := ARRAY(SELECT unnest((v.c).withdrawn) INTERSECT (SELECT unnest(p_from.reporters)
-        EXCEPT SELECT unnest(p_from.withdrawn)));
+    v_back uuid[] := ARRAY(SELECT unnest((v.c).withdrawn) INTERSECT SELECT unnest(p_coming));
 BEGIN
     IF v_back = '{}' THEN
         RETURN;
@@ -39,18 +38,18 @@ END $$;
 
 CREATE FUNCTION reporters_moved(INOUT v work, p_from cases) LANGUAGE plpgsql AS $$
 DECLARE
+    v_coming uuid[] := ARRAY(SELECT unnest(p_from.reporters) EXCEPT SELECT unnest(p_from.withdrawn));
     v_last integer := (SELECT coalesce(max(r.n), 0) FROM case_reporters r
         WHERE r.tenant = p_from.tenant AND r.case_id = (v.c).id);
 BEGIN
-    v := reporters_back(v, p_from);
+    v := reporters_back(v, p_from, v_coming);
     INSERT INTO case_reporters (tenant, case_id, n, person_id, name, phone, anonymous, private, contactable, from_case, at)
     SELECT r.tenant, (v.c).id, v_last + row_number() OVER (ORDER BY r.n), r.person_id, r.name, r.phone, r.anonymous,
         r.private, r.contactable, coalesce(r.from_case, r.case_id), r.at
     FROM case_reporters r
     WHERE r.tenant = p_from.tenant AND r.case_id = p_from.id AND r.withdrawn_at IS NULL
         AND (r.person_id IS NULL OR r.person_id <> ALL ((v.c).reporters));
-    v.c.reporters := ARRAY(SELECT unnest((v.c).reporters) UNION (SELECT unnest(p_from.reporters)
-        EXCEPT SELECT unnest(p_from.withdrawn)) ORDER BY 1);
+    v.c.reporters := ARRAY(SELECT unnest((v.c).reporters) UNION SELECT unnest(v_coming) ORDER BY 1);
     IF (v.c).reporter_name IS NULL AND (v.c).reporter_phone IS NULL AND v_last = 0 THEN
         v.c.reporter_name := p_from.reporter_name;
         v.c.reporter_phone := p_from.reporter_phone;

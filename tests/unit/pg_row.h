@@ -36,27 +36,29 @@ static inline PGresult *pg_packed_bytes(const char *bytes, size_t size)
     return pg_row(&record, 1, 1);
 }
 
+static inline void pg_pack_number(char *bytes, size_t *size, int number)
+{
+    uint32_t big = htobe32((uint32_t)number);
+
+    memcpy(bytes + *size, &big, sizeof big);
+    *size += sizeof big;
+}
+
 /* The same row as record_send writes it. */
 static inline PGresult *pg_packed(const struct cell *cells, int n)
 {
     char bytes[1024];
     size_t size = 0;
 
-#define PG_PACK(number)                                                                                                \
-    do {                                                                                                               \
-        uint32_t big = htobe32((uint32_t)(number));                                                                    \
-        memcpy(bytes + size, &big, sizeof big);                                                                        \
-        size += sizeof big;                                                                                            \
-    } while (0)
-    PG_PACK(n);
-    for (int i = 0; i < n; i++) {
-        PG_PACK(cells[i].type);
-        PG_PACK(cells[i].data != NULL ? cells[i].size : -1);
-        memcpy(bytes + size, cells[i].data != NULL ? cells[i].data : "",
-               cells[i].data != NULL ? (size_t)cells[i].size : 0);
-        size += cells[i].data != NULL ? (size_t)cells[i].size : 0;
+    pg_pack_number(bytes, &size, n);
+    for (const struct cell *cell = cells; cell < cells + n; cell++) {
+        pg_pack_number(bytes, &size, (int)cell->type);
+        pg_pack_number(bytes, &size, cell->data != NULL ? cell->size : -1);
+        if (cell->data == NULL)
+            continue;
+        memcpy(bytes + size, cell->data, (size_t)cell->size);
+        size += (size_t)cell->size;
     }
-#undef PG_PACK
     return pg_packed_bytes(bytes, size);
 }
 

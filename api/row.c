@@ -26,9 +26,10 @@ static bool take_number(struct packed *packed, uint32_t *ret_number)
     return true;
 }
 
+/* ROW(...), or what a function answers. */
 static bool is_packed(const PGresult *result)
 {
-    return PQnfields(result) == 1 && PQftype(result, 0) == PG_RECORD;
+    return PQnfields(result) == 1 && (PQftype(result, 0) == PG_RECORD || PQftype(result, 0) >= FIRST_OWN_TYPE);
 }
 
 static bool packed_open(const PGresult *result, int row, struct packed *ret_packed)

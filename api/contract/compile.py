@@ -2,6 +2,7 @@
 """The contract compiler: openapi.yaml, db/ and api/errors.def become C tables, or a list of what is wrong with them."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _packed(sql: str) -> str:
+    """The same with its one row in one column. What a function answers is a row already: taken as it is, PostgreSQL need not set up each column."""
+    called = re.fullmatch(r"SELECT \* FROM (\w+\([^()]*\))", sql)
+    return f"SELECT {called[1]} AS answer" if called else f"SELECT ROW(answer.*) FROM ({sql}) AS answer"
+
+
 def _finish_statements(
     statements: dict[str, Statement], operations: list[Operation], faults: Faults
 ) -> list[Statement]:
@@ -40,7 +47,7 @@ def _finish_statements(
             continue
         statement.index = len(kept)
         if name in used - unpacked:
-            statement.packed = f"SELECT ROW(answer.*) FROM ({statement.sql}) AS answer"
+            statement.packed = _packed(statement.sql)
         kept.append(statement)
     return kept
 

@@ -61,6 +61,25 @@ def test_a_reply_becomes_columns(project: Project):
     assert ".n_slots = 7, .shape = SHAPE_PAGE" in text and ".n_slots = 7, .shape = SHAPE_OBJECT" in text
 
 
+def test_one_row_comes_in_one_column(project: Project):
+    project.statements["things/get.sql"] = "SELECT t.* FROM get(@thing_id) AS t;"
+    text = project.tables()
+    packed = re.findall(r"packed_\d+\[\] =\n\s*\"([^;]*)\";", text)
+    assert packed == ["SELECT make($1, $2, $3, $4, $5, $6, $7) AS answer", "SELECT ROW(answer.*) FROM (SELECT t.* FROM get($1) AS t) AS answer"]
+
+
+def test_parts_are_taken_in_with_and_without_names(project: Project):
+    project.files |= {
+        "db/parts/outer.sql": "    a.x,\n\\ir inner.sql\n",
+        "db/parts/inner.sql": "    -- As it is.\n    coalesce(a.y, '{}') AS y, a.b AS z,\n    CASE WHEN a.v THEN a.b END AS w\n",
+        "db/procedures/10_a.sql": "SELECT\n\\ir ../parts/outer.sql\n;\nSELECT ROW(\n\\ir_row ../parts/outer.sql\n);\n",
+    }
+    assert project.build().returncode == 0
+    written = (project.folder / "embedded.c").read_text().replace("\\012", "").replace('"\n    "', "")
+    assert "a.x,    -- As it is.    coalesce(a.y, '{}') AS y, a.b AS z,    CASE WHEN a.v THEN a.b END AS w;" in written
+    assert "ROW(    a.x,    -- As it is.    coalesce(a.y, '{}'), a.b,    CASE WHEN a.v THEN a.b END);" in written
+
+
 def test_internal_keys_are_not_published(project: Project):
     project.create["x-statement"] = "things.create"
     text = project.tables()

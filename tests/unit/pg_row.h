@@ -28,12 +28,17 @@ static inline PGresult *pg_row(const struct cell *cells, int n, int rows)
     return result;
 }
 
-/* A row of one column of type record. */
-static inline PGresult *pg_packed_bytes(const char *bytes, size_t size)
+/* A row of one column, of type record or of a row type of somebody's own. */
+static inline PGresult *pg_packed_as(uint32_t type, const char *bytes, size_t size)
 {
-    const struct cell record = {.name = "row", .type = 2249, .data = bytes, .size = (int)size};
+    const struct cell record = {.name = "row", .type = type, .data = bytes, .size = (int)size};
 
     return pg_row(&record, 1, 1);
+}
+
+static inline PGresult *pg_packed_bytes(const char *bytes, size_t size)
+{
+    return pg_packed_as(2249, bytes, size);
 }
 
 static inline void pg_pack_number(char *bytes, size_t *size, int number)

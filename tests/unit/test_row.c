@@ -51,6 +51,15 @@ static void both_ways_are_read(void **state)
     check_row(pg_packed(cells, N));
 }
 
+static void a_row_of_a_type_with_a_name_is_packed_too(void **state)
+{
+    PGresult *packed = pg_packed(cells, N);
+
+    (void)state;
+    check_row(pg_packed_as(16384, PQgetvalue(packed, 0, 0), (size_t)PQgetlength(packed, 0, 0)));
+    PQclear(packed);
+}
+
 /* Every beginning of a packed row, and the row with a byte too many. */
 static void a_part_of_a_row_is_none(void **state)
 {
@@ -111,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ways_are_read),
+        cmocka_unit_test(a_row_of_a_type_with_a_name_is_packed_too),
         cmocka_unit_test(a_part_of_a_row_is_none),
         cmocka_unit_test(a_type_of_somebodys_own_is_refused),
         cmocka_unit_test(more_columns_than_there_is_room_for_are_refused),

@@ -1,10 +1,5 @@
--- What case_columns.sql needs beside c, m and n. OFFSET 0: worked out once, used often. w: whoever reported a case that was
--- merged into this one reads there what they said themselves: the words of the first reporter are none of theirs.
+-- What case_columns.sql needs beside c, m and n. OFFSET 0: worked out once, used often.
 CROSS JOIN LATERAL (SELECT case_eyes(m, c) AS e OFFSET 0) AS i
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN (i.e).merged THEN ((i.e).own).title ELSE c.title END AS title,
-        CASE WHEN (i.e).merged THEN ((i.e).own).description ELSE c.description END AS description,
-        CASE WHEN (i.e).merged THEN ((i.e).own).point ELSE c.point END AS point,
-        CASE WHEN (i.e).merged THEN ((i.e).own).address ELSE c.address END AS address,
-        CASE WHEN (i.e).merged THEN ((i.e).own).answers ELSE c.answers END AS answers
+CROSS JOIN LATERAL (SELECT
+\ir case_words.sql
 ) AS w

@@ -116,9 +116,30 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION case_refusal(text, text, jsonb) IS 'A reply that only refuses';
 
+-- What db/parts reads beside rows and reader, as PL/pgSQL has it.
+CREATE TYPE moment AS (now timestamptz);
+CREATE TYPE case_view AS (e case_eyes);
+CREATE TYPE case_words AS (title text, description text, point geometry, address text, answers jsonb);
+
 CREATE FUNCTION cases_in_sight(p_me actor, p_cases uuid[]) RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
     RETURN ARRAY(
         SELECT i.id FROM unnest(p_cases) WITH ORDINALITY AS i (id, n) JOIN cases c ON c.tenant = p_me.tenant AND c.id = i.id
         WHERE case_in_sight(p_me, c) ORDER BY i.n);
 END $$;
+
+-- An expression, not a statement: once set up, it serves all calls of a transaction, and a group of writes is one.
+CREATE FUNCTION case_replied(m actor, c cases, p_now timestamptz, p_replayed boolean, p_location text DEFAULT NULL, p_duplicates uuid[] DEFAULT NULL)
+RETURNS case_reply LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    n moment := ROW(coalesce(p_now, statement_timestamp()))::moment;
+    i case_view := ROW(case_eyes(m, c))::case_view;
+    w case_words := ROW(
+\ir_row ../parts/case_words.sql
+        )::case_words;
+BEGIN
+    RETURN ROW(NULL, NULL, NULL, c.version, p_location, p_replayed, m.names_version, masks_staff(m),
+\ir_row ../parts/case_columns.sql
+        , cardinality(p_duplicates), CASE WHEN sees_staff(m) AND p_duplicates IS NOT NULL THEN cases_in_sight(m, p_duplicates) END)::case_reply;
+END $$;
+COMMENT ON FUNCTION case_replied(actor, cases, timestamptz, boolean, text, uuid[]) IS 'A case as an action answers it';

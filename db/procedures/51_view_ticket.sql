@@ -30,3 +30,20 @@ BEGIN
     RETURN v;
 END $$;
 COMMENT ON FUNCTION ticket_refusal(text, text, jsonb) IS 'A reply that only refuses';
+
+CREATE TYPE ticket_view AS (bits bigint, owns boolean, own own_report, reported boolean, seen boolean);
+
+-- An expression, as case_replied.
+CREATE FUNCTION ticket_replied(m actor, t tickets, c cases, p_now timestamptz, p_replayed boolean) RETURNS ticket_reply
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    n moment := ROW(coalesce(p_now, statement_timestamp()))::moment;
+    i ticket_view := ROW(
+\ir_row ../parts/ticket_eyes.sql
+        )::ticket_view;
+BEGIN
+    RETURN ROW(NULL, NULL, NULL, t.version, NULL, p_replayed, m.names_version, masks_staff(m),
+\ir_row ../parts/ticket_columns.sql
+        )::ticket_reply;
+END $$;
+COMMENT ON FUNCTION ticket_replied(actor, tickets, cases, timestamptz, boolean) IS 'A ticket as an action answers it';

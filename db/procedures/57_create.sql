@@ -183,12 +183,13 @@ END $$;
 
 CREATE FUNCTION create_check(INOUT w work, s intake_scene) LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF w.body ? 'external_ref' AND EXISTS (
-        SELECT FROM external_refs e
-        WHERE e.tenant = (w.c).tenant AND e.system = w.body #>> '{external_ref,system}'
-            AND e.number = w.body #>> '{external_ref,number}') THEN
-        w := refused(w, 'conflict', '/external_ref/number');
-        RETURN;
+    IF w.body ? 'external_ref' THEN
+        IF EXISTS (SELECT FROM external_refs e
+            WHERE e.tenant = (w.c).tenant AND e.system = w.body #>> '{external_ref,system}'
+                AND e.number = w.body #>> '{external_ref,number}') THEN
+            w := refused(w, 'conflict', '/external_ref/number');
+            RETURN;
+        END IF;
     END IF;
     IF create_goes_on(w.body) THEN
         w := create_check_steps(w);
@@ -308,17 +309,20 @@ DECLARE
     -- Degrees: nowhere on the ellipsoid is one of them shorter than this.
     v_high double precision := v_metres / 110574;
     v_wide double precision := v_metres / (111319 * cos(radians(least(abs(v_lat) + v_high, 89.9))));
+    v_rows integer[] := '{}'; -- of the map
 BEGIN
     IF v_lon IS NULL THEN
         RETURN '{}';
     END IF;
+    FOR v_row IN floor((v_lat - v_high) * 2000) .. floor((v_lat + v_high) * 2000) LOOP
+        v_rows := v_rows || v_row;
+    END LOOP;
     -- Twenty are enough to look at, whichever they are: where thousands report one thing, the last of them costs no more than the twentieth.
     RETURN ARRAY(
         SELECT n.id FROM (
             SELECT x.id, x.received_at FROM cases x
             WHERE x.tenant = c.tenant AND x.category = c.category AND x.ended IS NULL AND x.point IS NOT NULL
-                AND floor(st_y(x.point) * 2000)::integer = ANY (ARRAY(SELECT generate_series(
-                    floor((v_lat - v_high) * 2000)::integer, floor((v_lat + v_high) * 2000)::integer)))
+                AND floor(st_y(x.point) * 2000)::integer = ANY (v_rows)
                 AND st_y(x.point) BETWEEN v_lat - v_high AND v_lat + v_high
                 AND st_x(x.point) BETWEEN v_lon - v_wide AND v_lon + v_wide
                 AND x.id <> c.id AND x.received_at > v_after AND metres(x.point, c.point) <= v_metres

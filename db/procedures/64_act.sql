@@ -64,7 +64,7 @@ END $$;
 
 CREATE FUNCTION case_create(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_id uuid, p_key text, p_fingerprint text, p_now timestamptz, p_body jsonb)
-RETURNS SETOF case_reply LANGUAGE plpgsql AS $$
+RETURNS case_reply LANGUAGE plpgsql AS $$
 DECLARE
     m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     c cases;
@@ -74,37 +74,27 @@ DECLARE
     v_work work;
 BEGIN
     IF m.refusal IS NOT NULL THEN
-        RETURN NEXT case_refusal(m.refusal);
-        RETURN;
+        RETURN case_refusal(m.refusal);
     END IF;
     v_key := key_begin(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint);
     IF v_key.state = 'other' THEN
-        RETURN NEXT case_refusal('idempotency_key_reused');
-        RETURN;
+        RETURN case_refusal('idempotency_key_reused');
     ELSIF v_key.state = 'replay' THEN
         SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = v_key.object_id;
         IF NOT case_in_sight(m, c) THEN
-            RETURN NEXT case_refusal('not_found');
-            RETURN;
+            RETURN case_refusal('not_found');
         END IF;
     ELSE
         v_work := case_taken_in(m, p_id, v_now, p_body);
         IF v_work.code IS NOT NULL THEN
-            RETURN NEXT case_refusal(v_work.code, v_work.pointer, v_work.detail);
-            RETURN;
+            RETURN case_refusal(v_work.code, v_work.pointer, v_work.detail);
         END IF;
         PERFORM key_remember(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint, p_id);
         m := v_work.me;
         c := v_work.c;
         v_duplicates := duplicates_of(c, v_work.policy, v_now);
     END IF;
-    RETURN QUERY
-    SELECT NULL::text, NULL::text, NULL::jsonb, c.version, '/v1/cases/' || c.id, v_key.state = 'replay', m.names_version, masks_staff(m),
-\ir ../parts/case_columns.sql
-        , cardinality(v_duplicates), CASE WHEN sees_staff(m) AND v_duplicates IS NOT NULL THEN cases_in_sight(m, v_duplicates) END
-    FROM (SELECT v_now AS now OFFSET 0) AS n
-\ir ../parts/case_tables.sql
-    ;
+    RETURN case_replied(m, c, v_now, v_key.state = 'replay', '/v1/cases/' || c.id, v_duplicates);
 END $$;
 COMMENT ON FUNCTION case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb) IS
     'cases.create';
@@ -116,7 +106,7 @@ RETURN p_action = 'check' AND coalesce((p_body ->> 'pass')::boolean, true) = fal
 
 CREATE FUNCTION case_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_case uuid, p_body jsonb)
-RETURNS SETOF case_reply LANGUAGE plpgsql AS $$
+RETURNS case_reply LANGUAGE plpgsql AS $$
 DECLARE
     m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     c cases;
@@ -125,22 +115,18 @@ DECLARE
     v_work work;
 BEGIN
     IF m.refusal IS NOT NULL THEN
-        RETURN NEXT case_refusal(m.refusal);
-        RETURN;
+        RETURN case_refusal(m.refusal);
     END IF;
     IF check_lacks_reason(p_action, p_body) THEN
-        RETURN NEXT case_refusal('required', '/reason');
-        RETURN;
+        RETURN case_refusal('required', '/reason');
     END IF;
     v_key := key_begin(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint);
     IF v_key.state = 'other' THEN
-        RETURN NEXT case_refusal('idempotency_key_reused');
-        RETURN;
+        RETURN case_refusal('idempotency_key_reused');
     ELSIF v_key.state = 'replay' THEN
         SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = v_key.object_id;
         IF NOT case_in_sight(m, c) THEN
-            RETURN NEXT case_refusal('not_found');
-            RETURN;
+            RETURN case_refusal('not_found');
         END IF;
     ELSE
         IF p_action = 'merge' THEN
@@ -148,29 +134,20 @@ BEGIN
         END IF;
         v_work := case_seen(m, p_action, p_body, p_case, p_now);
         IF v_work.action IS NULL THEN
-            RETURN NEXT case_refusal('not_found');
-            RETURN;
+            RETURN case_refusal('not_found');
         ELSIF is_stale(p_if_match, (v_work.c).version) THEN
-            RETURN NEXT case_refusal('precondition_failed', NULL, version_detail((v_work.c).version));
-            RETURN;
+            RETURN case_refusal('precondition_failed', NULL, version_detail((v_work.c).version));
         END IF;
         v_work := case_check(v_work);
         IF v_work.code IS NOT NULL THEN
-            RETURN NEXT case_refusal(v_work.code, v_work.pointer, v_work.detail);
-            RETURN;
+            RETURN case_refusal(v_work.code, v_work.pointer, v_work.detail);
         END IF;
         v_work := case_written(case_do(settle_before(v_work)));
         PERFORM key_remember(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint, p_case);
         c := v_work.c;
         v_now := v_work.now;
     END IF;
-    RETURN QUERY
-    SELECT NULL::text, NULL::text, NULL::jsonb, c.version, NULL::text, v_key.state = 'replay', m.names_version, masks_staff(m),
-\ir ../parts/case_columns.sql
-        , NULL::integer, NULL::uuid[]
-    FROM (SELECT coalesce(v_now, statement_timestamp()) AS now OFFSET 0) AS n
-\ir ../parts/case_tables.sql
-    ;
+    RETURN case_replied(m, c, v_now, v_key.state = 'replay');
 END $$;
 COMMENT ON FUNCTION case_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
     'Every action on a case that is no request.';
@@ -200,7 +177,7 @@ END $$;
 
 CREATE FUNCTION ticket_act(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_action text, p_key text, p_fingerprint text, p_if_match bigint[], p_now timestamptz, p_ticket uuid, p_body jsonb)
-RETURNS SETOF ticket_reply LANGUAGE plpgsql AS $$
+RETURNS ticket_reply LANGUAGE plpgsql AS $$
 DECLARE
     m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
     t tickets;
@@ -210,36 +187,30 @@ DECLARE
     v_work work;
 BEGIN
     IF m.refusal IS NOT NULL THEN
-        RETURN NEXT ticket_refusal(m.refusal);
-        RETURN;
+        RETURN ticket_refusal(m.refusal);
     END IF;
     v_key := key_begin(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint);
     IF v_key.state = 'other' THEN
-        RETURN NEXT ticket_refusal('idempotency_key_reused');
-        RETURN;
+        RETURN ticket_refusal('idempotency_key_reused');
     ELSIF v_key.state = 'replay' THEN
         SELECT * INTO t FROM tickets x WHERE x.tenant = p_tenant AND x.id = v_key.object_id;
         SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = t.case_id;
         IF NOT ticket_in_sight(m, t, c) THEN
-            RETURN NEXT ticket_refusal('not_found');
-            RETURN;
+            RETURN ticket_refusal('not_found');
         END IF;
     ELSE
         v_work := ticket_seen(m, p_action, p_body, p_ticket, p_now);
         IF v_work.action IS NULL THEN
-            RETURN NEXT ticket_refusal('not_found');
-            RETURN;
+            RETURN ticket_refusal('not_found');
         ELSIF is_stale(p_if_match, (v_work.t).version) THEN
-            RETURN NEXT ticket_refusal('precondition_failed', NULL, version_detail((v_work.t).version));
-            RETURN;
+            RETURN ticket_refusal('precondition_failed', NULL, version_detail((v_work.t).version));
         END IF;
         v_work := ticket_check(v_work);
         IF v_work.code IS NULL AND p_action = 'approve' AND coalesce(p_body -> 'feedback', 'null') <> 'null' THEN
             v_work := feedback_check(v_work);
         END IF;
         IF v_work.code IS NOT NULL THEN
-            RETURN NEXT ticket_refusal(v_work.code, v_work.pointer, v_work.detail);
-            RETURN;
+            RETURN ticket_refusal(v_work.code, v_work.pointer, v_work.detail);
         END IF;
         v_work := ticket_done(v_work);
         PERFORM key_remember(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint, p_ticket);
@@ -247,21 +218,54 @@ BEGIN
         c := v_work.c;
         v_now := v_work.now;
     END IF;
-    RETURN QUERY
-    SELECT NULL::text, NULL::text, NULL::jsonb, t.version, NULL::text, v_key.state = 'replay', m.names_version, masks_staff(m),
-\ir ../parts/ticket_columns.sql
-    FROM (SELECT coalesce(v_now, statement_timestamp()) AS now OFFSET 0) AS n
-CROSS JOIN LATERAL (
-\ir ../parts/ticket_eyes.sql
-    OFFSET 0
-) AS i
-    ;
+    RETURN ticket_replied(m, t, c, v_now, v_key.state = 'replay');
 END $$;
 COMMENT ON FUNCTION ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
     'Every action on a ticket that is no request.';
+
+CREATE FUNCTION case_get(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[], p_case uuid, p_now timestamptz)
+RETURNS case_reply LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    c cases;
+BEGIN
+    IF m.refusal IS NOT NULL THEN
+        RETURN case_refusal(m.refusal);
+    END IF;
+    SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = p_case;
+    IF NOT case_in_sight(m, c) THEN
+        RETURN case_refusal('not_found');
+    END IF;
+    RETURN case_replied(m, c, p_now, NULL);
+END $$;
+COMMENT ON FUNCTION case_get(text, text, text[], text[], text, text[], uuid, timestamptz) IS 'cases.get';
+
+CREATE FUNCTION ticket_get(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[], p_ticket uuid, p_now timestamptz)
+RETURNS ticket_reply LANGUAGE plpgsql AS $$
+DECLARE
+    m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
+    t tickets;
+    c cases;
+BEGIN
+    IF m.refusal IS NOT NULL THEN
+        RETURN ticket_refusal(m.refusal);
+    END IF;
+    SELECT * INTO t FROM tickets x WHERE x.tenant = p_tenant AND x.id = p_ticket;
+    SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = t.case_id;
+    IF NOT ticket_in_sight(m, t, c) THEN
+        RETURN ticket_refusal('not_found');
+    END IF;
+    IF t.state IN ('issued', 'send_failed') AND m.org = t.organisation THEN
+        PERFORM ticket_shown(m, t.id, t.organisation); -- what is shown is delivered
+    END IF;
+    RETURN ticket_replied(m, t, c, p_now, NULL);
+END $$;
+COMMENT ON FUNCTION ticket_get(text, text, text[], text[], text, text[], uuid, timestamptz) IS 'tickets.get';
 
 SELECT delegate('case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb)'::regprocedure);
 SELECT delegate(
     'case_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb)'::regprocedure);
 SELECT delegate(
     'ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb)'::regprocedure);
+SELECT delegate('case_get(text, text, text[], text[], text, text[], uuid, timestamptz)');
+SELECT delegate('ticket_get(text, text, text[], text[], text, text[], uuid, timestamptz)');

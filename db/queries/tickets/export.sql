@@ -23,7 +23,7 @@ FROM (
     CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS k (id, n)
     LEFT JOIN tickets t ON t.tenant = @tenant AND t.id = k.id
     LEFT JOIN cases c ON c.tenant = @tenant AND c.id = t.case_id
-    CROSS JOIN LATERAL (
+    CROSS JOIN LATERAL (SELECT
 \ir ../../parts/ticket_eyes.sql
     ) AS i
 ) AS v

@@ -22,7 +22,7 @@ FROM (
     CROSS JOIN LATERAL unnest(l.ids, l.cursors) WITH ORDINALITY AS k (id, cursor, n)
     LEFT JOIN tickets t ON t.tenant = @tenant AND t.id = k.id
     LEFT JOIN cases c ON c.tenant = @tenant AND c.id = t.case_id
-    CROSS JOIN LATERAL (
+    CROSS JOIN LATERAL (SELECT
 \ir ../../parts/ticket_eyes.sql
     ) AS i
     -- What is shown is delivered; the row behind the page is not shown.

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from support.contract import ROOT
@@ -26,6 +26,7 @@ from .street import POOL_CATEGORY, POOL_VERSION
 
 CLIENTS = (2, 4, 8, 16, 32)
 WARM_S = 1
+GROUP = 32  # requests that the service writes, or reads, with one Sync at most
 READ_CASES = 10_000
 KEY = "'k' || :client_id || '-' || :r1 || '-' || :r2"
 FINGERPRINT = "repeat('0', 64)"
@@ -202,6 +203,11 @@ def scripts_of(name: str, connection, as_json: bool = False) -> tuple[list[Scrip
             for (lon, lat), category in zip(points(connection, len(INTAKE_CATEGORIES)), INTAKE_CATEGORIES)], 1
 
 
+def grouped(script: Script, requests: int) -> Script:
+    """As many runs of it in one transaction as make a group."""
+    return replace(script, text="BEGIN;\n" + script.text * (GROUP // requests) + "COMMIT;\n")
+
+
 def write_scripts(folder: Path, scripts: list[Script]) -> list[str]:
     """A variable has one value in a run of pgbench: each script gets names of its own."""
     words: list[str] = []
@@ -250,10 +256,12 @@ def best_clients(cluster: Cluster, database: str, seconds: float) -> int:
     return max(rates, key=rates.get)
 
 
-def measure(cluster: Cluster, database: str, name: str, clients: int, plan: dict, as_json: bool) -> dict:
+def measure(cluster: Cluster, database: str, name: str, clients: int, plan: dict, as_json: bool = False, in_groups: bool = False) -> dict:
     with cluster.owner(database) as connection:
         schema = connection.execute("SELECT current_schema()").fetchone()[0]
         scripts, requests = scripts_of(name, connection, as_json)
+        if in_groups:
+            scripts, requests = [grouped(script, requests) for script in scripts], requests * (GROUP // requests)
         before = connection.execute("SELECT count(*) FROM case_history").fetchone()[0]
     found = run_pgbench(cluster, database, schema, scripts, clients, plan["warm_s"] + WARM_S, plan["run_s"])
     with cluster.owner(database) as connection:

@@ -3,7 +3,7 @@
 from html import escape
 
 WIDTH, BAR, GAP, LABEL, VALUE = 860, 18, 34, 250, 90
-COLOURS = {"limit": "#9aa0a6", "whistled": "#1a73e8", "ungrouped": "#8ab4f8", "limit_json": "#bdc1c6"}
+COLOURS = {"limit": "#9aa0a6", "whistled": "#1a73e8", "ungrouped": "#8ab4f8", "limit_json": "#bdc1c6", "limit_grouped": "#80868b"}
 PEER = "#e8a33d"
 
 

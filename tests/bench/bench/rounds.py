@@ -41,12 +41,12 @@ def measure_target(target, cluster: Cluster, operations: dict[str, Operation], f
         target.stop()
 
 
-def measure_limit(cluster: Cluster, names: list[str], clients: int, plan: dict, as_json: bool) -> dict:
+def measure_limit(cluster: Cluster, names: list[str], clients: int, plan: dict, **kind) -> dict:
     """An idle whistled beside it does the jobs, as for the peers."""
     cluster.copy("loaded", DATABASE)
     jobs = Jobs().start(cluster, DATABASE)
     try:
-        return {name: limit.measure(cluster, DATABASE, name, clients, plan, as_json) for name in names}
+        return {name: limit.measure(cluster, DATABASE, name, clients, plan, **kind) for name in names}
     finally:
         jobs.stop()
 
@@ -86,9 +86,9 @@ def run_rounds(cluster: Cluster, targets: dict, operations: dict[str, Operation]
         names = list(targets)
         names = names[number % len(names):] + names[:number % len(names)] if names else []
         if plan["limit"]:
-            for title, as_json in (("limit", False), ("limit_json", True)):
+            for title, kind in (("limit", {}), ("limit_json", {"as_json": True}), ("limit_grouped", {"in_groups": True})):
                 say(f"  round {number + 1}: {title}")
-                for name, result in measure_limit(cluster, list(operations), clients, plan, as_json).items():
+                for name, result in measure_limit(cluster, list(operations), clients, plan, **kind).items():
                     found.setdefault(title, {}).setdefault(name, []).append(result)
         for name in names:
             say(f"  round {number + 1}: {name}")

@@ -1,8 +1,9 @@
 """The one table: a block for each operation, a row for each target."""
 
-PEER_FREE = {"limit", "limit_json", "whistled", "ungrouped"}
+PEER_FREE = {"limit", "limit_json", "limit_grouped", "whistled", "ungrouped"}
 HEAD = ("", "requests/s", "± %", "p50 ms", "p99 ms", "service µs (kernel)", "PostgreSQL µs", "Pss MiB", "× best peer", "× limit")
-TITLES = {"limit": "pgbench, same statements", "limit_json": "pgbench, JSON made in PostgreSQL", "whistled": "whistled", "ungrouped": "whistled, not grouped"}
+TITLES = {"limit": "pgbench, same statements", "limit_json": "pgbench, JSON made in PostgreSQL",
+          "limit_grouped": "pgbench, up to 32 requests a transaction", "whistled": "whistled", "ungrouped": "whistled, not grouped"}
 
 
 def number(value: float | None, digits: int = 0, scale: float = 1) -> str:

@@ -119,7 +119,7 @@ COMMENT ON FUNCTION case_refusal(text, text, jsonb) IS 'A reply that only refuse
 -- What db/parts reads beside rows and reader, as PL/pgSQL has it.
 CREATE TYPE moment AS (now timestamptz);
 CREATE TYPE case_view AS (e case_eyes);
-CREATE TYPE case_words AS (title text, description text, point geometry, address text, answers jsonb);
+CREATE TYPE own_words AS (title text, description text, point geometry, address text, answers jsonb);
 
 CREATE FUNCTION cases_in_sight(p_me actor, p_cases uuid[]) RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
@@ -134,9 +134,9 @@ RETURNS case_reply LANGUAGE plpgsql STABLE AS $$
 DECLARE
     n moment := ROW(coalesce(p_now, statement_timestamp()))::moment;
     i case_view := ROW(case_eyes(m, c))::case_view;
-    w case_words := ROW(
+    w own_words := ROW(
 \ir_row ../parts/case_words.sql
-        )::case_words;
+        )::own_words;
 BEGIN
     RETURN ROW(NULL, NULL, NULL, c.version, p_location, p_replayed, m.names_version, masks_staff(m),
 \ir_row ../parts/case_columns.sql

@@ -240,25 +240,37 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION case_get(text, text, text[], text[], text, text[], uuid, timestamptz) IS 'cases.get';
 
+-- Its rows are of one moment, as STABLE has it.
+CREATE FUNCTION ticket_looked_at(m actor, p_ticket uuid, p_now timestamptz) RETURNS ticket_reply LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    t tickets;
+    c cases;
+BEGIN
+    SELECT * INTO t FROM tickets x WHERE x.tenant = m.tenant AND x.id = p_ticket;
+    SELECT * INTO c FROM cases x WHERE x.tenant = m.tenant AND x.id = t.case_id;
+    IF NOT ticket_in_sight(m, t, c) THEN
+        RETURN ticket_refusal('not_found');
+    END IF;
+    RETURN ticket_replied(m, t, c, p_now, NULL);
+END $$;
+
 CREATE FUNCTION ticket_get(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[], p_ticket uuid, p_now timestamptz)
 RETURNS ticket_reply LANGUAGE plpgsql AS $$
 DECLARE
     m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
-    t tickets;
-    c cases;
+    v ticket_reply;
 BEGIN
     IF m.refusal IS NOT NULL THEN
         RETURN ticket_refusal(m.refusal);
     END IF;
-    SELECT * INTO t FROM tickets x WHERE x.tenant = p_tenant AND x.id = p_ticket;
-    SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = t.case_id;
-    IF NOT ticket_in_sight(m, t, c) THEN
-        RETURN ticket_refusal('not_found');
+    v := ticket_looked_at(m, p_ticket, p_now);
+    -- What is shown is delivered.
+    IF v.state IN ('issued', 'send_failed') AND m.org = v.organisation__code THEN
+        IF EXISTS (SELECT FROM webhook_tickets x WHERE x.tenant = p_tenant AND x.ticket_id = v.id AND x.pulled_at IS NULL) THEN
+            PERFORM ticket_shown(m, v.id, m.org);
+        END IF;
     END IF;
-    IF t.state IN ('issued', 'send_failed') AND m.org = t.organisation THEN
-        PERFORM ticket_shown(m, t.id, t.organisation); -- what is shown is delivered
-    END IF;
-    RETURN ticket_replied(m, t, c, p_now, NULL);
+    RETURN v;
 END $$;
 COMMENT ON FUNCTION ticket_get(text, text, text[], text[], text, text[], uuid, timestamptz) IS 'tickets.get';
 

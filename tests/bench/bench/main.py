@@ -138,6 +138,7 @@ def measure(cluster: Cluster, street: Street, plan: dict, targets: dict, names: 
         if "profile" in parts:
             say("Counting instructions")
             results["profile"] = profile.run(cluster, operations, folder, plan, say)
+            results["http"] = profile.http_alone(cluster, folder, plan)
         if "fire" in parts:
             say("Measuring group commit under fire")
             results["fire"] = fire.run(cluster, operations, folder, plan, say)

@@ -74,6 +74,7 @@ class Service:
     def start(self) -> "Service":
         self.log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(self.command(), env=self.environ(), stdout=self.log, stderr=self.log)
+        atexit.register(self.process.kill)  # a test that failed has not stopped it
         deadline = time.monotonic() + self.patience_s
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > deadline:

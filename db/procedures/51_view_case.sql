@@ -1,5 +1,5 @@
--- A case as intake and every action answer it. What a case shows, and to whom, stands in db/parts: statements that read have
--- it in their own text, where the planner sees through it; here it is set up once in a session. What few cases have is
+-- A case as intake, every action and a read of one answer it. What a case shows, and to whom, stands in db/parts: lists and exports have
+-- it in their own text, where the planner sees through it; here it is set up once in a transaction. What few cases have is
 -- behind a number of the row that says whether there is any.
 
 -- What of a case is another for each reader. Step by step: most readers and most cases need few of these steps.

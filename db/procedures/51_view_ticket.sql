@@ -1,4 +1,4 @@
--- A ticket as every action answers it, with what its department needs to know of the case.
+-- A ticket as every action and a read of one answer it, with what its department needs to know of the case.
 
 CREATE TYPE ticket_reply AS (
     _code text, _pointer text, _detail jsonb, _version bigint, _location text, _replayed boolean, _names bigint, _masked boolean,

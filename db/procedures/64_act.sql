@@ -62,15 +62,40 @@ BEGIN
     RETURN w;
 END $$;
 
+-- As it is now, or not_found: for a read, and for a call that was made before. Its rows are of one moment, as STABLE has it.
+CREATE FUNCTION case_looked_at(m actor, p_case uuid, p_now timestamptz, p_replayed boolean, p_location text DEFAULT NULL)
+RETURNS case_reply LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    c cases;
+BEGIN
+    SELECT * INTO c FROM cases x WHERE x.tenant = m.tenant AND x.id = p_case;
+    IF NOT case_in_sight(m, c) THEN
+        RETURN case_refusal('not_found');
+    END IF;
+    RETURN case_replied(m, c, p_now, p_replayed, p_location);
+END $$;
+
+CREATE FUNCTION ticket_looked_at(m actor, p_ticket uuid, p_now timestamptz, p_replayed boolean) RETURNS ticket_reply
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    t tickets;
+    c cases;
+BEGIN
+    SELECT * INTO t FROM tickets x WHERE x.tenant = m.tenant AND x.id = p_ticket;
+    SELECT * INTO c FROM cases x WHERE x.tenant = m.tenant AND x.id = t.case_id;
+    IF NOT ticket_in_sight(m, t, c) THEN
+        RETURN ticket_refusal('not_found');
+    END IF;
+    RETURN ticket_replied(m, t, c, p_now, p_replayed);
+END $$;
+
 CREATE FUNCTION case_create(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[],
     p_id uuid, p_key text, p_fingerprint text, p_now timestamptz, p_body jsonb)
 RETURNS case_reply LANGUAGE plpgsql AS $$
 DECLARE
     m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
-    c cases;
     v_key key_state;
     v_now timestamptz := coalesce(p_now, clock_timestamp());
-    v_duplicates uuid[];
     v_work work;
 BEGIN
     IF m.refusal IS NOT NULL THEN
@@ -80,21 +105,14 @@ BEGIN
     IF v_key.state = 'other' THEN
         RETURN case_refusal('idempotency_key_reused');
     ELSIF v_key.state = 'replay' THEN
-        SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = v_key.object_id;
-        IF NOT case_in_sight(m, c) THEN
-            RETURN case_refusal('not_found');
-        END IF;
-    ELSE
-        v_work := case_taken_in(m, p_id, v_now, p_body);
-        IF v_work.code IS NOT NULL THEN
-            RETURN case_refusal(v_work.code, v_work.pointer, v_work.detail);
-        END IF;
-        PERFORM key_remember(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint, p_id);
-        m := v_work.me;
-        c := v_work.c;
-        v_duplicates := duplicates_of(c, v_work.policy, v_now);
+        RETURN case_looked_at(m, v_key.object_id, v_now, true, '/v1/cases/' || v_key.object_id);
     END IF;
-    RETURN case_replied(m, c, v_now, v_key.state = 'replay', '/v1/cases/' || c.id, v_duplicates);
+    v_work := case_taken_in(m, p_id, v_now, p_body);
+    IF v_work.code IS NOT NULL THEN
+        RETURN case_refusal(v_work.code, v_work.pointer, v_work.detail);
+    END IF;
+    PERFORM key_remember(p_tenant, p_actor, 'cases.create', p_key, p_fingerprint, p_id);
+    RETURN case_replied(v_work.me, v_work.c, v_now, false, '/v1/cases/' || p_id, duplicates_of(v_work.c, v_work.policy, v_now));
 END $$;
 COMMENT ON FUNCTION case_create(text, text, text[], text[], text, text[], uuid, text, text, timestamptz, jsonb) IS
     'cases.create';
@@ -109,9 +127,7 @@ CREATE FUNCTION case_act(p_tenant text, p_actor text, p_roles text[], p_op_roles
 RETURNS case_reply LANGUAGE plpgsql AS $$
 DECLARE
     m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
-    c cases;
     v_key key_state;
-    v_now timestamptz := p_now;
     v_work work;
 BEGIN
     IF m.refusal IS NOT NULL THEN
@@ -124,30 +140,24 @@ BEGIN
     IF v_key.state = 'other' THEN
         RETURN case_refusal('idempotency_key_reused');
     ELSIF v_key.state = 'replay' THEN
-        SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = v_key.object_id;
-        IF NOT case_in_sight(m, c) THEN
-            RETURN case_refusal('not_found');
-        END IF;
-    ELSE
-        IF p_action = 'merge' THEN
-            PERFORM both_locked(p_tenant, p_case, (p_body ->> 'into')::uuid);
-        END IF;
-        v_work := case_seen(m, p_action, p_body, p_case, p_now);
-        IF v_work.action IS NULL THEN
-            RETURN case_refusal('not_found');
-        ELSIF is_stale(p_if_match, (v_work.c).version) THEN
-            RETURN case_refusal('precondition_failed', NULL, version_detail((v_work.c).version));
-        END IF;
-        v_work := case_check(v_work);
-        IF v_work.code IS NOT NULL THEN
-            RETURN case_refusal(v_work.code, v_work.pointer, v_work.detail);
-        END IF;
-        v_work := case_written(case_do(settle_before(v_work)));
-        PERFORM key_remember(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint, p_case);
-        c := v_work.c;
-        v_now := v_work.now;
+        RETURN case_looked_at(m, v_key.object_id, p_now, true);
     END IF;
-    RETURN case_replied(m, c, v_now, v_key.state = 'replay');
+    IF p_action = 'merge' THEN
+        PERFORM both_locked(p_tenant, p_case, (p_body ->> 'into')::uuid);
+    END IF;
+    v_work := case_seen(m, p_action, p_body, p_case, p_now);
+    IF v_work.action IS NULL THEN
+        RETURN case_refusal('not_found');
+    ELSIF is_stale(p_if_match, (v_work.c).version) THEN
+        RETURN case_refusal('precondition_failed', NULL, version_detail((v_work.c).version));
+    END IF;
+    v_work := case_check(v_work);
+    IF v_work.code IS NOT NULL THEN
+        RETURN case_refusal(v_work.code, v_work.pointer, v_work.detail);
+    END IF;
+    v_work := case_written(case_do(settle_before(v_work)));
+    PERFORM key_remember(p_tenant, p_actor, 'cases.' || p_action, p_key, p_fingerprint, p_case);
+    RETURN case_replied(m, v_work.c, v_work.now, false);
 END $$;
 COMMENT ON FUNCTION case_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
     'Every action on a case that is no request.';
@@ -180,10 +190,7 @@ CREATE FUNCTION ticket_act(p_tenant text, p_actor text, p_roles text[], p_op_rol
 RETURNS ticket_reply LANGUAGE plpgsql AS $$
 DECLARE
     m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
-    t tickets;
-    c cases;
     v_key key_state;
-    v_now timestamptz := p_now;
     v_work work;
 BEGIN
     IF m.refusal IS NOT NULL THEN
@@ -193,32 +200,24 @@ BEGIN
     IF v_key.state = 'other' THEN
         RETURN ticket_refusal('idempotency_key_reused');
     ELSIF v_key.state = 'replay' THEN
-        SELECT * INTO t FROM tickets x WHERE x.tenant = p_tenant AND x.id = v_key.object_id;
-        SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = t.case_id;
-        IF NOT ticket_in_sight(m, t, c) THEN
-            RETURN ticket_refusal('not_found');
-        END IF;
-    ELSE
-        v_work := ticket_seen(m, p_action, p_body, p_ticket, p_now);
-        IF v_work.action IS NULL THEN
-            RETURN ticket_refusal('not_found');
-        ELSIF is_stale(p_if_match, (v_work.t).version) THEN
-            RETURN ticket_refusal('precondition_failed', NULL, version_detail((v_work.t).version));
-        END IF;
-        v_work := ticket_check(v_work);
-        IF v_work.code IS NULL AND p_action = 'approve' AND coalesce(p_body -> 'feedback', 'null') <> 'null' THEN
-            v_work := feedback_check(v_work);
-        END IF;
-        IF v_work.code IS NOT NULL THEN
-            RETURN ticket_refusal(v_work.code, v_work.pointer, v_work.detail);
-        END IF;
-        v_work := ticket_done(v_work);
-        PERFORM key_remember(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint, p_ticket);
-        t := v_work.t;
-        c := v_work.c;
-        v_now := v_work.now;
+        RETURN ticket_looked_at(m, v_key.object_id, p_now, true);
     END IF;
-    RETURN ticket_replied(m, t, c, v_now, v_key.state = 'replay');
+    v_work := ticket_seen(m, p_action, p_body, p_ticket, p_now);
+    IF v_work.action IS NULL THEN
+        RETURN ticket_refusal('not_found');
+    ELSIF is_stale(p_if_match, (v_work.t).version) THEN
+        RETURN ticket_refusal('precondition_failed', NULL, version_detail((v_work.t).version));
+    END IF;
+    v_work := ticket_check(v_work);
+    IF v_work.code IS NULL AND p_action = 'approve' AND coalesce(p_body -> 'feedback', 'null') <> 'null' THEN
+        v_work := feedback_check(v_work);
+    END IF;
+    IF v_work.code IS NOT NULL THEN
+        RETURN ticket_refusal(v_work.code, v_work.pointer, v_work.detail);
+    END IF;
+    v_work := ticket_done(v_work);
+    PERFORM key_remember(p_tenant, p_actor, 'tickets.' || p_action, p_key, p_fingerprint, p_ticket);
+    RETURN ticket_replied(m, v_work.t, v_work.c, v_work.now, false);
 END $$;
 COMMENT ON FUNCTION ticket_act(text, text, text[], text[], text, text[], text, text, text, bigint[], timestamptz, uuid, jsonb) IS
     'Every action on a ticket that is no request.';
@@ -227,32 +226,13 @@ CREATE FUNCTION case_get(p_tenant text, p_actor text, p_roles text[], p_op_roles
 RETURNS case_reply LANGUAGE plpgsql STABLE AS $$
 DECLARE
     m actor := me(p_tenant, p_actor, p_roles, p_op_roles, p_org, p_areas);
-    c cases;
 BEGIN
     IF m.refusal IS NOT NULL THEN
         RETURN case_refusal(m.refusal);
     END IF;
-    SELECT * INTO c FROM cases x WHERE x.tenant = p_tenant AND x.id = p_case;
-    IF NOT case_in_sight(m, c) THEN
-        RETURN case_refusal('not_found');
-    END IF;
-    RETURN case_replied(m, c, p_now, NULL);
+    RETURN case_looked_at(m, p_case, p_now, false);
 END $$;
 COMMENT ON FUNCTION case_get(text, text, text[], text[], text, text[], uuid, timestamptz) IS 'cases.get';
-
--- Its rows are of one moment, as STABLE has it.
-CREATE FUNCTION ticket_looked_at(m actor, p_ticket uuid, p_now timestamptz) RETURNS ticket_reply LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    t tickets;
-    c cases;
-BEGIN
-    SELECT * INTO t FROM tickets x WHERE x.tenant = m.tenant AND x.id = p_ticket;
-    SELECT * INTO c FROM cases x WHERE x.tenant = m.tenant AND x.id = t.case_id;
-    IF NOT ticket_in_sight(m, t, c) THEN
-        RETURN ticket_refusal('not_found');
-    END IF;
-    RETURN ticket_replied(m, t, c, p_now, NULL);
-END $$;
 
 CREATE FUNCTION ticket_get(p_tenant text, p_actor text, p_roles text[], p_op_roles text[], p_org text, p_areas text[], p_ticket uuid, p_now timestamptz)
 RETURNS ticket_reply LANGUAGE plpgsql AS $$
@@ -263,7 +243,7 @@ BEGIN
     IF m.refusal IS NOT NULL THEN
         RETURN ticket_refusal(m.refusal);
     END IF;
-    v := ticket_looked_at(m, p_ticket, p_now);
+    v := ticket_looked_at(m, p_ticket, p_now, false);
     -- What is shown is delivered.
     IF v.state IN ('issued', 'send_failed') AND m.org = v.organisation__code THEN
         IF EXISTS (SELECT FROM webhook_tickets x WHERE x.tenant = p_tenant AND x.ticket_id = v.id AND x.pulled_at IS NULL) THEN

@@ -13,6 +13,7 @@ from support.callgrind import CountedService, costs, count_backend, total
 
 from .cluster import Cluster
 from .limit import caller, contract_roles, department_steps, prepared, quoted, statements
+from .rounds import measure_target
 from .scenarios import DESCRIPTION, INTAKE_CATEGORIES, LISTED, Operation, points, step
 from .stories import TENANT, token_of
 from .street import POOL_VERSION
@@ -129,14 +130,9 @@ def count_service(cluster: Cluster, operation: Operation, folder: Path) -> dict:
 
 def http_alone(cluster: Cluster, folder: Path, plan: dict) -> dict:
     """A request that asks nothing of the database and waits for nothing."""
-    cluster.copy("loaded", DATABASE)
-    target = Whistled().start(cluster, DATABASE)
-    try:
-        operation = Operation("livez", "GET /livez", [step("livez", 200, "GET", "/livez", token_of("dispatcher-1"))])
-        found = fire(target, cluster, operation, folder, plan["warm_s"], plan["run_s"], "http-")
-    finally:
-        target.stop()
-        cluster.drop(DATABASE)
+    operation = Operation("livez", "GET /livez", [step("livez", 200, "GET", "/livez", token_of("dispatcher-1"))])
+    found = measure_target(Whistled(), cluster, {"livez": operation}, folder, plan, None, "http")["livez"]
+    cluster.drop(DATABASE)
     return {"rate": found["rate"], "service_us": found["cpu_us"]["service"], "kernel_us": found["kernel_us"]["service"]}
 
 
